@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
@@ -31,7 +30,6 @@ from b24tools.scheduling.lane import DayLoad
 if TYPE_CHECKING:
     from b24tools.jobs.load import Group, Load, PersonLoad
 
-STYLE = Path(__file__).with_name("templates") / "load.css"
 LOAD, NAME = "load", "name"
 WEEKS = (1, 2, 4, 6, 8, 13)
 LEVELS = (1, 26, 51, 76, 100)  # from so many % on a cell is darker
@@ -45,11 +43,6 @@ class Filters:
     sort: str
     department: str
     departments: Sequence[tuple[int, str]]
-
-
-def read_style() -> str:
-    """Return the style of the page beside that of all pages."""
-    return STYLE.read_text(encoding="utf-8")
 
 
 def to_html(load: Load, filters: Filters, view: View) -> Html:

@@ -8,14 +8,11 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from string import Template
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -26,14 +23,13 @@ from pydantic import BeforeValidator, TypeAdapter
 from b24tools import __version__, context
 from b24tools.core import i18n
 from b24tools.core.errors import as_sentence
-from b24tools.core.i18n import _, ngettext, pgettext
+from b24tools.core.i18n import _, pgettext
 from b24tools.core.timestamps import to_text
 from b24tools.render.markup import Html, element, escape, join
+from b24tools.render.page_assets import dump_setup, list_age_words, read_asset, read_assets
 from b24tools.render.page_parts import View
 from b24tools.server.responses import Reply
 
-PAGES = Path(__file__).parent / "pages"
-PLURALS = {"one": 1, "few": 2, "many": 5, "other": 5}  # CLDR's names, each with a number that is said so
 LANGUAGES = {"en": "English", "ru": "Русский"}
 THEMES = ("auto", "light", "dark")
 SMALLEST_PACKED = 1024  # bytes; what is smaller is not worth packing
@@ -246,41 +242,6 @@ def change_query(request: Request, **changes: str | None) -> str:
     query = dict(request.query_params) | changes
     query.pop("fresh", None) if "fresh" not in changes else None
     return "?" + urlencode({key: value for key, value in query.items() if value is not None})
-
-
-def list_age_words() -> dict[str, Any]:
-    """List what the script says of ages, in the language in use."""
-    return {
-        "age": _("Data as of {moment}, {ago}"),
-        "ago": _("{age} ago"),
-        "now": _("just now"),
-        "minutes": _("{n} min"),
-        "hours": _("{n} h"),
-        "days": count_forms(lambda n: ngettext("{n} day", "{n} days", n)),
-        "away": _("The server is away since {moment}"),
-        "refused": _("The server answers with error {status}"),
-    }
-
-
-def count_forms(form: Callable[[int], str]) -> dict[str, str]:
-    """Return the forms of a message by CLDR's names of plurals; `form`: that for a number."""
-    return {name: form(n) for name, n in PLURALS.items()}
-
-
-def dump_setup(setup: dict[str, Any]) -> str:
-    """Write what the script is given, so that nothing in it ends its element."""
-    return json.dumps(setup, ensure_ascii=False).replace("<", "\\u003c")
-
-
-@cache
-def read_asset(name: str) -> str:
-    """Read a file of a page."""
-    return PAGES.joinpath(name).read_text(encoding="utf-8")
-
-
-def read_assets(*names: str) -> str:
-    """Read several files as one."""
-    return "".join(map(read_asset, names))
 
 
 def make_policy(script: str, style: str, *, forms: str = "'none'", trusted: str = "") -> str:

@@ -19,7 +19,7 @@ from b24tools.jobs.events import process
 from b24tools.sandbox import demo_company
 from b24tools.server import services
 from b24tools.server.connections import Connection, OncePerMinute
-from b24tools.server.routes import orders
+from b24tools.server.routes import assign
 from b24tools.store import Store
 from b24tools.store.events import NewEvent
 from tests.contract.test_serve import running
@@ -135,7 +135,7 @@ def test_who_does_not_read_the_answer_is_dropped(served: Served, monkeypatch: py
 
 def test_a_place_is_taken_by_whole_orders_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who sends slowly keeps nobody out."""
-    monkeypatch.setattr(orders, "ORDERS_AT_ONCE", 1)
+    monkeypatch.setattr(assign, "ORDERS_AT_ONCE", 1)
     with (
         serving(demo_company.build(context.now), tmp_path / "data") as served,
         dripping(served.port, 3, start_body("/", 9000), every_s=0.05),
@@ -149,7 +149,7 @@ def test_orders_and_plans_have_places_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, path: str, other: str
 ) -> None:
     """Too many of the one do not keep the other out."""
-    monkeypatch.setattr(orders, name, 0)
+    monkeypatch.setattr(assign, name, 0)
     with serving(demo_company.build(context.now), tmp_path / "data") as served:
         refused, taken = (served.client.post(one, content=as_bytes(order())) for one in (path, other))
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from b24tools.core import i18n
 from b24tools.render import gantt, orders_page, plan_page
 from b24tools.render.markup import element, escape, join
+from b24tools.render.page_assets import read_asset
 from b24tools.render.page_parts import View
 from b24tools.scheduling.calendar import DAY_OFF, DayRule, Shift, WorkCalendar
-from b24tools.server import page
 from tests.support import golden, plans
 from tests.support.plans import CALENDAR, MOSCOW, NOW, at
 
@@ -306,7 +306,7 @@ def contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:
 
 def test_letters_and_edges_of_bars_are_seen_in_both_themes() -> None:
     """4.5 for letters, 3 for what is drawn; both ways to the dark theme have the same colours."""
-    light, by_system, dark = re.findall(r":root[^{]*\{(.*?)\}", page.read_asset("colors.css"), re.S)
+    light, by_system, dark = re.findall(r":root[^{]*\{(.*?)\}", read_asset("colors.css"), re.S)
     assert by_system.split() == dark.split()
     for colors in map(read_colors, (light, dark)):
         for kind in ("open", "late", "risk", "over", "other"):

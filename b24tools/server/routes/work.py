@@ -11,8 +11,9 @@ from b24tools.core import periods
 from b24tools.core.i18n import _
 from b24tools.jobs import load, today
 from b24tools.render import load as render_load
-from b24tools.render import load_page, today_page, today_sheets
+from b24tools.render import load_page, today_page
 from b24tools.render import today as render_today
+from b24tools.render.page_assets import read_asset
 from b24tools.server import openapi
 from b24tools.server.page import Age, PageLook, make_view, render_page, wants_html
 from b24tools.server.plan_reading import read_plan
@@ -64,7 +65,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         )
         main = load_page.to_html(result, filters, make_view(request, services.session, plan.standings.now))
         age = Age(reading.read_at, zone, reading.problem)
-        return render_page(request, look, _("Workload"), main, age, style=load_page.read_style())
+        return render_page(request, look, _("Workload"), main, age, style=read_asset("load.css"))
 
     def answer_today(request: Request, look: PageLook, name: str | None, day: str) -> Response:
         with refuse_input(422):
@@ -82,7 +83,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         main = (today_page.to_overview if name is None else today_page.to_html)(result, view)
         title = _("Work lists") if name is None else _describe_team(team)
         age = Age(reading.read_at, zone, reading.problem)
-        return render_page(request, look, title, main, age, style=today_sheets.read_style())
+        return render_page(request, look, title, main, age, style=read_asset("today.css"))
 
     @api.get(
         "/today",
