@@ -226,10 +226,11 @@ class Session:
                     database.must_hold = None
 
     @contextmanager
-    def open_store(self, *, dry_run: bool = False) -> Iterator[Store]:
+    def open_store(self, *, dry_run: bool = False, shares_files: bool = True) -> Iterator[Store]:
         """Open the database; in a dry run for reading, and what is written goes nowhere.
 
-        What SQLite refuses in the block becomes an error, of the ledger as of the cache.
+        What SQLite refuses in the block becomes an error, of the ledger as of the cache. `shares_files`: as
+        `share_files` does.
         """
         from b24tools import store
 
@@ -240,7 +241,8 @@ class Session:
             with closing(store.read_store(path, dry_run=True) if dry_run else store.open_store(path)) as opened:
                 if self.watch is not None:
                     self.watch.check(opened.database)
-                self.share_files(opened.database)
+                if shares_files:
+                    self.share_files(opened.database)
                 yield opened
         except store.database.Error as error:
             raise store.database.explain(path, error) from error

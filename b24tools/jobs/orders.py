@@ -183,7 +183,7 @@ def _write_once(folder: Path, row: OrderRow, text: str) -> Path | None:
 
 
 def make_safe(order_id: str) -> str:
-    """Return what a file may be named after: a GUID as it is, any other id with a hash in place of what is odd."""
+    """Name a file or an element of a page after an order: a GUID as it is, of any other id a hash for what is odd."""
     if values.is_guid(order_id):
         return order_id
     legible = re.sub(r"[^\w-]+", "_", order_id)[:40]

@@ -500,15 +500,9 @@ def explain_failures(path: Location, *, system: bool = True) -> Iterator[None]:
 
 
 def explain(
-    path: Location,
-    error: Exception,
-    kind: type[errors.B24ToolsError] = errors.B24ToolsError,
-    folder: Path | None = None,
+    path: Location, error: Exception, kind: type[errors.B24ToolsError] = errors.B24ToolsError
 ) -> errors.B24ToolsError:
-    """Return what a failure of the engine means to people: another program holds the database, or it cannot be used.
-
-    `folder`: where it lies, if `path` is only a name.
-    """
+    """Return what a failure of the engine means to people: another program holds the database, or it cannot be used."""
     message = _("the database {path} cannot be used: {reason}").format(path=path, reason=os_reason(error))
     if isinstance(error, ServerError) or isinstance(path, DatabaseUrl):
         known_hint = getattr(error, "hint", "")
@@ -524,7 +518,7 @@ def explain(
     if is_damaged(error):
         message = _("the database {path} is damaged: {reason}").format(path=path, reason=os_reason(error))
         return kind(message, explain_restoring(), code=errors.ErrorCode.DATABASE)
-    if _code(error) == sqlite3.SQLITE_IOERR and _is_full(folder or path.parent):  # SQLite does not say so of its index
+    if _code(error) == sqlite3.SQLITE_IOERR and _is_full(path.parent):  # SQLite does not say so of its index
         message = _("the database {path} cannot be used: the disk is full").format(path=path)
         hint = _("Free some space there, or move the folder to another disk and set B24_DATA_DIR.")
         return kind(message, hint, code=errors.ErrorCode.DATABASE)
