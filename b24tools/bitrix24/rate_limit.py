@@ -67,7 +67,7 @@ class RateLimiter:
     ) -> None:
         if per_second <= 0 or burst < 1:
             raise ValueError("per_second must be above 0 and burst at least 1")
-        self._exchange = partial(_exchange_file, shared) if isinstance(shared, Path) else shared
+        self._exchange = partial(_exchange_file, shared, _make_lock(shared)) if isinstance(shared, Path) else shared
         self._per_second = per_second
         self._burst = burst
         self._clock = clock
@@ -167,11 +167,14 @@ class RateLimiter:
                 del times[method]
 
 
-def _exchange_file(path: Path, change: Callable[[bytes], bytes]) -> None:
+def _make_lock(path: Path) -> filelock.BaseFileLock:
+    return filelock.FileLock(path.with_name(path.name + ".lock"), timeout=LOCK_TIMEOUT_S, mode=data_folder.PRIVATE_FILE)
+
+
+def _exchange_file(path: Path, lock: filelock.BaseFileLock, change: Callable[[bytes], bytes]) -> None:
     """Write what `change` makes of a file, while no other process does so. Raises OSError."""
     path.parent.mkdir(mode=data_folder.PRIVATE_FOLDER, parents=True, exist_ok=True)
     data_folder.require_locks(path.parent)
-    lock = filelock.FileLock(path.with_name(path.name + ".lock"), timeout=LOCK_TIMEOUT_S, mode=data_folder.PRIVATE_FILE)
     with lock.acquire(poll_interval=0.01):
         data_folder.touch(path)
         # written in its place: to cut the file short first takes ten times as long
