@@ -271,13 +271,13 @@ def open_database(path: Location | None) -> Database:
         if isinstance(path, DatabaseUrl):
             opened: Database = load_server().open_database(path)
             return opened
-        data_folder.prepare(path.parent)
-        _require_locks(path)
         if (used := idle.take(path)) is not None:
             with _closed_on_failure(used):
                 used.execute("PRAGMA shrink_memory")  # what it has read says nothing of an older state copied over it
                 _check_usable(path, used)
             return _make_reusable(path, used)
+        data_folder.prepare(path.parent)
+        _require_locks(path)
         if not path.exists():
             with _migrating(path):
                 if not path.exists():
