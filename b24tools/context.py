@@ -155,8 +155,14 @@ class Session:
                 schedules=own.schedules,
                 positions=own.positions,
             )
-            cached_h = {"directory_h": settings.directory_cache_h, "people_h": settings.people_cache_h}
-            return OrgCache(client, settings.data_dir / "cache", names, **cached_h)
+            return OrgCache(
+                client,
+                settings.data_dir / "cache",
+                names,
+                directory_h=settings.directory_cache_h,
+                people_h=settings.people_cache_h,
+                stays_open=self.connections is not None,
+            )
 
         with (
             self.open_client(retry_s=retry_s) as client,

@@ -67,7 +67,10 @@ class RateLimiter:
     ) -> None:
         if per_second <= 0 or burst < 1:
             raise ValueError("per_second must be above 0 and burst at least 1")
-        self._exchange = partial(_exchange_file, shared) if isinstance(shared, Path) else shared
+        self._exchange = self._look = None if isinstance(shared, Path) else shared
+        if isinstance(shared, Path):
+            lock = filelock.FileLock(f"{shared}.lock", timeout=LOCK_TIMEOUT_S, mode=data_folder.PRIVATE_FILE)
+            self._exchange, self._look = partial(_exchange_file, shared, lock), partial(_show, shared)
         self._per_second = per_second
         self._burst = burst
         self._clock = clock
@@ -118,11 +121,16 @@ class RateLimiter:
         return {name: blocked[name.lower()] for name in methods if name.lower() in blocked}
 
     def _change(self, change: Callable[[_State], T], *, is_read: bool = False) -> T:
-        """Apply a change to the common state, holding its lock no longer than that takes. `is_read`: none is saved."""
+        """Apply a change to the common state, holding its lock no longer than that takes.
+
+        `is_read`: none is saved. A file is read without the lock, which takes ten times as long: what somebody is in
+        the middle of writing reads as a fresh start, and the worst of it is a request that the portal refuses.
+        """
         with self._mutex:
-            if self._exchange is not None:
+            exchange = self._look if is_read and not self._complained else self._exchange
+            if exchange is not None:
                 try:
-                    return self._change_shared(self._exchange, change, is_read)
+                    return self._change_shared(exchange, change, is_read)
                 except (OSError, NotImplementedError) as error:  # filelock: timeout; no locks on this file system
                     if not self._complained:
                         self._complained = True
@@ -157,11 +165,19 @@ class RateLimiter:
                 del times[method]
 
 
-def _exchange_file(path: Path, change: Callable[[bytes], bytes]) -> None:
+def _show(path: Path, look: Callable[[bytes], bytes]) -> None:
+    """Let `look` have a file as it is; an empty one where there is none. Raises OSError."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        content = b""
+    look(content)
+
+
+def _exchange_file(path: Path, lock: filelock.BaseFileLock, change: Callable[[bytes], bytes]) -> None:
     """Write what `change` makes of a file, while no other process does so. Raises OSError."""
     path.parent.mkdir(mode=data_folder.PRIVATE_FOLDER, parents=True, exist_ok=True)
     data_folder.require_locks(path.parent)
-    lock = filelock.FileLock(path.with_name(path.name + ".lock"), timeout=LOCK_TIMEOUT_S, mode=data_folder.PRIVATE_FILE)
     with lock.acquire(poll_interval=0.01):
         data_folder.touch(path)
         # written in its place: to cut the file short first takes ten times as long

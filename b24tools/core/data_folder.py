@@ -145,6 +145,20 @@ def write_whole(
             os.close(folder)
 
 
+def write_in_place(path: Path, content: bytes) -> None:
+    """Write a small file that others cannot read, without cutting it short first: ext4 would bring that to the disk.
+
+    Raises OSError.
+    """
+    no_link = getattr(os, "O_NOFOLLOW", 0)  # as in a folder of another user root would write to what it leads to
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | no_link, PRIVATE_FILE)
+    try:
+        os.write(handle, content)
+        os.truncate(handle, len(content))
+    finally:
+        os.close(handle)
+
+
 def find_network_share(folder: Path) -> str:
     """Return what kind of network share the folder is on; "" for a disk of this machine, or where that is unknown."""
     folder = next(one for one in (folder.absolute(), *folder.absolute().parents) if os.access(one, os.F_OK)).resolve()

@@ -73,8 +73,8 @@ def _hold_file(
     try:
         since = now().isoformat(timespec="seconds")
         with suppress(OSError):  # a full disk: the database will say so, and which
-            data_folder.touch(note)
-            note.write_text(json.dumps({"pid": os.getpid(), "since": since, "command": command}), encoding="utf-8")
+            holder = {"pid": os.getpid(), "since": since, "command": command}
+            data_folder.write_in_place(note, json.dumps(holder).encode())
         yield
     finally:
         lock.release()

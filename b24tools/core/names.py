@@ -45,6 +45,7 @@ def fold_signs(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
+@lru_cache(maxsize=10_000)  # each line of an order is compared with the others
 def key_name(name: str) -> str:
     """Fold a name for a task's key, the same way for ever: case, ё and е, spaces, what cannot be seen do not count."""
     return read_visibly(name).replace(" ", "").casefold().replace("ё", "е")

@@ -282,18 +282,18 @@ def _read_order(raw: Any, source: _Source, place: str = "") -> Order:
 
 def _hide_secrets(order: Order, hide: Callable[[str], str], place: str) -> Order:
     """Take secrets out of all texts, with a warning. Raise OrderError for one in the id: without it two may be one."""
+    texts = [order.id, order.number, order.department, order.customer, order.manager, *order.warnings]
+    texts += [text for line in order.lines for text in (line.position, line.position_id)]
+    texts += [file.name for file in order.files]
+    whole = "\n".join(filter(None, texts))
+    if hide(whole) == whole:
+        return order
     path = f"{place}ИдентификаторЗаказа"
     if hide(order.id) != order.id:
         raise errors.OrderError(
             _("{path} holds a token or the webhook of the settings").format(path=path),
             _("Send the identifier that the order has in 1C, and replace the secret: others may have seen it."),
         )
-    texts = [order.number, order.department, order.customer, order.manager, *order.warnings]
-    texts += [text for line in order.lines for text in (line.position, line.position_id)]
-    texts += [file.name for file in order.files]
-    whole = "\n".join(filter(None, texts))
-    if hide(whole) == whole:
-        return order
 
     def hide_in(text: str | None) -> str | None:
         return text and hide(text)

@@ -51,7 +51,7 @@ def serve(
         production_calendar(settings.country).days.get(context.now().date())
         gc.collect()
         gc.freeze()  # what is loaded now stays: no order has to wait until Python has searched it once more
-        gc.set_threshold(700)  # Python's own: a short command may leave its garbage lying, a service may not
+        gc.set_threshold(7_000)  # a short command may leave its garbage lying, a service may not; an order makes less
         if settings.webhook_url is None:
             say(_("BITRIX_WEBHOOK_URL is not set: orders cannot be taken."))
         if settings.outgoing_token is None:

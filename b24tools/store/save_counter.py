@@ -9,6 +9,7 @@ from b24tools.core import data_folder
 from b24tools.store.database import Database
 
 _SAVES = "ledger_saves"  # among the counters
+DIGITS = 20  # always as many bytes, so that a cut leaves the number before or this one
 
 
 class SaveCounter:
@@ -40,5 +41,5 @@ class SaveCounter:
         """Write the number of saves to the file."""
         if self._path is None or self._db.is_read_only:
             return
-        with suppress(OSError), data_folder.write_whole(self._path) as file:
-            file.write(str(count).encode())
+        with suppress(OSError):
+            data_folder.write_in_place(self._path, str(count).encode().rjust(DIGITS))

@@ -77,3 +77,20 @@ def test_what_root_makes_in_a_users_folder_is_that_users(tmp_path: Path) -> None
     assert 0 == done.returncode
     assert dict.fromkeys(owners, "nobody") | others == owners
     assert {"b24tools.db", "log.log"} < owners.keys()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and rights of POSIX")
+def test_a_small_file_is_written_in_its_place(tmp_path: Path) -> None:
+    """For its owner alone; never through a link, which somebody may have put there to have root write elsewhere."""
+    path, victim, link = tmp_path / "note", tmp_path / "victim", tmp_path / "link"
+    victim.write_text("mine")
+    link.symlink_to(victim)
+    data_folder.write_in_place(path, b"a longer one")
+    before = path.stat()
+    data_folder.write_in_place(path, b"short")
+    with pytest.raises(OSError, match="link"):
+        data_folder.write_in_place(link, b"other")
+
+    after = path.stat()
+    assert (b"short", before.st_ino, 0o600) == (path.read_bytes(), after.st_ino, after.st_mode & 0o777)
+    assert "mine" == victim.read_text()

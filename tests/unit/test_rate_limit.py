@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time as real_time
@@ -144,9 +145,25 @@ def test_a_folder_that_cannot_be_written_leaves_the_limits_to_the_process(
     (tmp_path / "file").write_text("not a folder")
     time = FakeTime()
     rate_limiter = make(tmp_path / "file" / "throttle.json", time)
+    assert rate_limiter.blocked(["user.get"]) == {}
     assert [reserve(rate_limiter) for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
+    rate_limiter.block_method("user.get", time.now + 20)
+    assert rate_limiter.blocked(["user.get"]) == {"user.get": time.now + 20}
     ours = [record.getMessage() for record in caplog.records if record.name == "b24tools"]
     assert (len(ours), ours[0].startswith("the rate limit is not shared with other processes: ")) == (1, True)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_file_that_can_only_be_read_is_where_the_process_begins(tmp_path: Path) -> None:
+    """From then on its own requests count."""
+    time, path = FakeTime(), tmp_path / "throttle.json"
+    make(path, time).block_method("user.get", START + 20)
+    path.chmod(0o400)
+    rate_limiter = make(path, time)
+    assert rate_limiter.blocked(["user.get"]) == {"user.get": START + 20}
+    assert [rate_limiter.acquire() for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
+    rate_limiter.block_method("task.get", START + 30)
+    assert rate_limiter.blocked(["user.get", "task.get"]) == {"user.get": START + 20, "task.get": START + 30}
 
 
 @pytest.mark.parametrize(("per_second", "burst"), [(0, 50), (-1, 50), (2, 0)])

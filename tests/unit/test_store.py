@@ -106,6 +106,35 @@ def test_what_follows_a_transaction_waits_for_it_and_is_dropped_with_it(store: S
     assert ["saved", "at once"] == done
 
 
+def test_what_follows_a_transaction_that_may_be_lost_waits_for_the_one_after_it(store: Store) -> None:
+    """After a power cut the file beside the database must not know of a save that the database has lost."""
+    done: list[str] = []
+    with store.database.synced_later(), store.transaction():
+        store.database.after_commit(lambda: done.append("may be lost"))
+    assert [] == done
+    with store.transaction():
+        store.database.after_commit(lambda: done.append("on the disk"))
+    assert ["may be lost", "on the disk"] == done
+
+
+@pytest.mark.sqlite
+def test_what_serve_leaves_open_goes_from_one_user_to_the_next(tmp_path: Path) -> None:
+    """Never to two at once, and none is left when it ends: the log is folded in."""
+    path = tmp_path / "b24tools.db"
+    with database.reuse_connections(path):
+        with closing(open_store(path)) as first, closing(open_store(path)) as second:
+            connections = {first.database.connection, second.database.connection}
+            second.orders.save("a", "1", NOW)
+        with closing(open_store(path)) as third, closing(open_store(path)) as fourth:
+            assert connections == {third.database.connection, fourth.database.connection}
+            assert [{"a": None}] * 2 == [one.orders.outcomes(["a"]) for one in (third, fourth)]
+            third.database.connection.execute("BEGIN")  # what somebody leaves in the middle of something is closed
+            fourth.database.wait_at_most(1)  # and what waits otherwise than others
+        with closing(open_store(path)) as fifth:
+            assert fifth.database.connection not in connections
+    assert not path.with_name("b24tools.db-wal").exists()
+
+
 def test_open_orders_without_stages_of_their_own_wait_for_nothing(store: Store) -> None:
     """Zeros are what 1C sends of stages that nobody filled in; all count where there is a route."""
     stages = {"a": (None, 1), "b": (None, None), "c": (0, 0), "d": (2, 1)}
