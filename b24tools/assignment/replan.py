@@ -402,6 +402,7 @@ class _Pass:
         placed: dict[int, OpenTask] = {}
         tenders: dict[int, tuple[Tender, datetime | None, int | None]] = {}
         ends: dict[int, tuple[int | None, datetime]] = {}
+        later = _work_after(order, which) if latest is not None and not forced else {}
         found: list[OpenTask] = []  # what is laid as soon as that matters to another operation
         with workload.trial():
             before = {one: workload.take_out(self._lying[one].responsible_id, one) for one in which}
@@ -415,6 +416,8 @@ class _Pass:
                     if tender.first:
                         worker_id, start, until = tender.first
                         if latest is not None and until > latest:
+                            return None
+                        if latest is not None and not workload.is_room(later.get(one.stage, 0), until, latest):
                             return None
                         placed[one.id] = OpenTask(
                             one.id, worker_id, task.remaining_s, start, until, task.ours, task.begun
@@ -542,6 +545,17 @@ def _by_worker(tasks: Iterable[OpenTask]) -> dict[int, list[OpenTask]]:
     found: dict[int, list[OpenTask]] = {}
     for task in tasks:
         found.setdefault(task.responsible_id, []).append(task)
+    return found
+
+
+def _work_after(order: OpenOrder, which: Collection[int]) -> dict[int | None, int]:
+    """Seconds of work, at rate 1, that some operations of an order take one after the other when a stage has ended."""
+    found: dict[int | None, int] = {}
+    left = 0
+    for one in reversed(order.by_stage):
+        if one.stage is not None and one.id in which:
+            found.setdefault(one.stage, left)
+            left = max(left, found[one.stage] + one.task.remaining_s)
     return found
 
 

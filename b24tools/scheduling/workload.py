@@ -72,6 +72,7 @@ class Workload:
         self._usual = Timeline(calendar, (), self.now)
         self._timelines = {id(calendar): self._usual}  # by the id of the calendar, which the workers keep alive
         self._workers = {worker.id: worker for worker in workers}
+        self._is_uniform = all(worker.calendar is None and worker.rate <= 1 for worker in self._workers.values())
         self._times: dict[int, PersonTime] = {}
         self._tenders: dict[tuple[int, ...], dict[tuple[int, datetime], Tender]] = {}
         self._fill(tasks)
@@ -112,6 +113,10 @@ class Workload:
         if tender is None or tender.layouts != layouts:
             tender = crew.tenders[key] = Tender(self._usual, layouts, *key, tender)
         return tender
+
+    def is_room(self, work_s: int, since: datetime, until: datetime) -> bool:
+        """Whether so much work could be done between two moments by whoever has nothing else to do."""
+        return not self._is_uniform or work_s <= self._usual.worked(until) - self._usual.worked(since)
 
     def pin(
         self, worker_id: int, length_s: int, not_before: datetime | None = None, worker_ids: Iterable[int] = ()
