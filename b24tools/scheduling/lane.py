@@ -252,9 +252,7 @@ class Layout:
     """
 
     def __init__(self, time: PersonTime, pieces: dict[int, _Piece], recency: Recency) -> None:
-        self.time = time
-        self.line = time.line
-        self._pieces = pieces
+        self.time, self.line, self._is_usual, self._pieces = time, time.line, time.is_usual, pieces
         self._open_s = sum([piece.left_s for piece in pieces.values()])
         self.spans: dict[int, Span] = {}
         self._unpushed: set[int] = set()
@@ -265,15 +263,13 @@ class Layout:
             self._busy = Row.of([*taken, *_pour(taken, sorted(loose), self.spans)])
         shown = [span for piece in pieces.values() for span in piece.shown]
         self._shown = Row.of([*zip(*self._busy, strict=True), *shown]) if shown else self._busy
-        self._is_usual = time.is_usual
         self._rank(recency)
 
     def _lay_fixed(self) -> Row:
         row = starts, ends = Row([], [])
         position = 0
-        for start, kind, _planned, task_id, length, waits in sorted(
-            [piece.fixed for piece in self._pieces.values() if piece.fixed]
-        ):
+        fixed = sorted([piece.fixed for piece in self._pieces.values() if piece.fixed])
+        for start, kind, _planned, task_id, length, waits in fixed:
             if not length:
                 if not waits:  # outside the working hours by hand: it meets no other work
                     self._unpushed.add(task_id)
