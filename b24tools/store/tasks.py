@@ -21,6 +21,7 @@ _OF_RECORD = TaskRecord._fields.index("responsible_name")  # who that is, the pe
 _COLUMNS = (*TaskRecord._fields[:_OF_RECORD], "week", "gone", "saved_at", "read_no", "line", "first_deadline")
 _COUNTED = ("title", "responsible_id", "group_id", "status", "closed_at", "deadline", "estimate_s", "gone")
 _COUNTED_OF = itemgetter(*map(_COLUMNS.index, _COUNTED))
+_FIRST_TASKS = "SELECT min(task_id) FROM order_tasks UNION ALL SELECT min(task_id) FROM packed_lines"  # of the ledger
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,8 @@ class Tasks:
     def _note_repeated(self, lines: Collection[int]) -> None:
         """Note which of the orders' lines have several tasks."""
         sql = "SELECT line FROM closed_tasks WHERE line IN (?) GROUP BY line HAVING count(*) > 1"
-        found = [(row["line"],) for row in self._db.query_in(sql, lines)]
+        # in the order of the index
+        found = [(row["line"],) for row in self._db.query_in(sql, sorted(lines))]
         self._db.execute_many("INSERT INTO repeated_lines (line) VALUES (?) ON CONFLICT DO NOTHING", found)
 
     def _first_deadlines(self, task_ids: Sequence[int]) -> dict[int, int | None]:
@@ -202,22 +204,24 @@ class Tasks:
 
         The ledger knows a line's task by its id; one that it does not know by the key that the task carries.
         """
-        found = self._packed.other_tasks()
+        columns = itemgetter("key", "first_deadline")
+        found = {task_id: columns(line) for task_id, line in self._packed.other_tasks().items()}
         sql = (
             "SELECT other.value, order_tasks.key, first_deadline"  # noqa: S608 - constants
             f" FROM order_tasks, {self._db.json_numbers('other_tasks')} AS other WHERE other_tasks <> '[]'"
         )
-        found |= {row["value"]: dict(row) for row in self._db.query(sql)}
+        found |= {row[0]: (row[1], row[2]) for row in self._db.query(sql)}
+        # most tasks of a first year are older than the ledger
+        least = min((row[0] for row in self._db.query(_FIRST_TASKS) if row[0] is not None), default=None)
+        ids = [task.id for task in tasks if least is not None and task.id >= least]
         sql = "SELECT task_id, key, first_deadline FROM all_lines WHERE task_id IN (?)"
-        found |= {row["task_id"]: dict(row) for row in self._db.query_in(sql, [task.id for task in tasks])}
+        found |= {row[0]: (row[1], row[2]) for row in self._db.query_in(sql, ids)}
         keys = {task.id: task.xml_id for task in tasks if task.xml_id.startswith(KEY_PREFIX) and task.id not in found}
-        known = {line["key"]: line for line in self._packed.lines_of_keys(keys.values())}
+        known = {line["key"]: line["first_deadline"] for line in self._packed.lines_of_keys(keys.values())}
         sql = "SELECT key, first_deadline FROM order_tasks WHERE key IN (?)"
-        known |= {row["key"]: dict(row) for row in self._db.query_in(sql, set(keys.values()))}
-        found |= {task_id: known.get(key, {"key": key, "first_deadline": None}) for task_id, key in keys.items()}
-        return {
-            task_id: (number_line(row["key"]), text_to_seconds(row["first_deadline"])) for task_id, row in found.items()
-        }
+        known |= {row[0]: row[1] for row in self._db.query_in(sql, set(keys.values()))}
+        found |= {task_id: (key, known.get(key)) for task_id, key in keys.items()}
+        return {task_id: (number_line(key), text_to_seconds(first)) for task_id, (key, first) in found.items()}
 
 
 def _compare(one: int | None, other: int | None, latest: int) -> int:
