@@ -13,6 +13,7 @@ from b24tools.core import clock, periods
 from b24tools.core.line_keys import KEY_PREFIX, number_line
 from b24tools.core.models import Status, TaskRecord
 from b24tools.core.timestamps import seconds_to_text, text_to_seconds, to_seconds, to_text
+from b24tools.store.closings import within
 from b24tools.store.database import Database
 from b24tools.store.packed import Packed
 from b24tools.store.snapshot_runs import Run, SnapshotRuns
@@ -135,11 +136,11 @@ class Tasks:
 
         Call it inside a transaction.
         """
-        where = "closed_at >= ? AND closed_at < ? AND read_no < ? AND gone = 0"
-        window = [to_seconds(run.start), to_seconds(run.end), run.first_no]
+        where = f"{within()} AND read_no < :first_no AND gone = 0"
+        window = {"start": to_seconds(run.start), "end": to_seconds(run.end), "first_no": run.first_no}
         found = self._db.query(f"SELECT id, week FROM closed_tasks WHERE {where}", window)  # noqa: S608 - a constant
         if found:
-            self._db.execute(f"UPDATE closed_tasks SET gone = 1, read_no = ? WHERE {where}", [run.first_no, *window])  # noqa: S608 - a constant
+            self._db.execute(f"UPDATE closed_tasks SET gone = 1, read_no = :first_no WHERE {where}", window)  # noqa: S608 - a constant
         return {row["id"]: row["week"] for row in found}
 
     def count_followed(self, reading: int) -> int:
@@ -152,11 +153,9 @@ class Tasks:
 
     def count_by_week(self, start: datetime, end: datetime) -> dict[str, int]:
         """Count the closed tasks of the window by week label."""
-        sql = (
-            "SELECT week, count(*) AS n FROM closed_tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0"
-            " GROUP BY week"
-        )
-        return {row["week"]: row["n"] for row in self._db.query(sql, [to_seconds(start), to_seconds(end)])}
+        sql = f"SELECT week, count(*) AS n FROM closed_tasks WHERE {within()} AND gone = 0 GROUP BY week"  # noqa: S608
+        found = self._db.query(sql, {"start": to_seconds(start), "end": to_seconds(end)})
+        return {row["week"]: row["n"] for row in found}
 
     def closing(self, task_id: int) -> tuple[datetime, int] | None:
         """Return when a task was closed, and who is responsible for it; None where it is not known to be closed."""
@@ -172,11 +171,11 @@ class Tasks:
     def closed_ids(self, start: datetime, end: datetime, absent: Collection[int] = ()) -> dict[int, list[int]]:
         """Return the closed tasks of the window by who is responsible, without the `absent`."""
         sql = (
-            "SELECT responsible_id, id FROM closed_tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0"
+            f"SELECT responsible_id, id FROM closed_tasks WHERE {within()} AND gone = 0"  # noqa: S608 - constants
             " ORDER BY responsible_id, id"
         )
         found: dict[int, list[int]] = {}
-        for row in self._db.query(sql, [to_seconds(start), to_seconds(end)]):
+        for row in self._db.query(sql, {"start": to_seconds(start), "end": to_seconds(end)}):
             if row["responsible_id"] not in absent:
                 found.setdefault(row["responsible_id"], []).append(row["id"])
         return found
