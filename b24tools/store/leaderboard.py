@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,21 +28,22 @@ def _write_question(condition: str = "1 = 1", project: str = "") -> str:
 
     `condition`: of which tasks. `project`: SQL for what there are rows of their own for.
     """
-    per, named = (f", {project}", ", project") if project else ("", "")
-    counted = (
-        f"""SELECT responsible_id, {current} AS current{per and f"{per} AS project"}, count(*) AS tasks,
-        sum(estimate_s) AS estimate_s, count(CASE WHEN closed_at <= first_deadline THEN 1 END) AS on_time,
-        count(first_deadline) AS on_time_of
+    per, named = (f", {project} AS project", ", project") if project else ("", "")
+    counted = " UNION ALL ".join(
+        f"""SELECT responsible_id, {current} AS current{per}, count(*) AS tasks, sum(estimate_s) AS estimate_s,
+        count(CASE WHEN closed_at <= first_deadline THEN 1 END) AS on_time, count(first_deadline) AS on_time_of
     FROM closed_tasks AS tasks
     WHERE {condition} AND {closings.within(*times)} AND {COUNTS}
-    GROUP BY {closings.SPAN}, responsible_id{per}"""  # noqa: S608 - constants
+    GROUP BY responsible_id, {project or closings.SPAN}"""  # noqa: S608 - constants
         for current, times in enumerate(((":before", ":start"), (":start", ":end")))
     )
+    if not project:  # as the index has them, nothing is sorted but these sums
+        counted = f"""SELECT responsible_id, current, sum(tasks) AS tasks, sum(estimate_s) AS estimate_s,
+        sum(on_time) AS on_time, sum(on_time_of) AS on_time_of
+    FROM ({counted}) AS by_span
+    GROUP BY responsible_id, current"""  # noqa: S608 - constants
     return f"""WITH counted AS (
-    SELECT responsible_id, current{named}, sum(tasks) AS tasks, sum(estimate_s) AS estimate_s, sum(on_time) AS on_time,
-        sum(on_time_of) AS on_time_of
-    FROM ({" UNION ALL ".join(counted)}) AS by_span
-    GROUP BY responsible_id, current{named}
+    {counted}
 )
 SELECT responsible_id, current{named}, people.name, people.department_id, departments.name, tasks, estimate_s,
     on_time, on_time_of
@@ -145,12 +147,12 @@ class Leaderboard:
 
     def active_by_department(self, hidden: frozenset[int]) -> dict[int, int]:
         """Return how many active people have each department as their first one, without the hidden."""
-        sql = "SELECT department_id, id FROM people WHERE active = 1 AND department_id IS NOT NULL"
-        members: dict[int, int] = {}
-        for department_id, user_id in self._db.query(sql):
-            if user_id not in hidden:
-                members[department_id] = members.get(department_id, 0) + 1
-        return members
+        active = "FROM people WHERE active = 1 AND department_id IS NOT NULL"
+        found = self._db.query(f"SELECT department_id, count(*) {active} GROUP BY department_id")
+        members = Counter({row[0]: row[1] for row in found})
+        sql = f"SELECT department_id {active} AND id IN (?)"
+        members.subtract(row[0] for row in self._db.query_in(sql, hidden))
+        return dict(+members)
 
     def collected(self, period: Period, now: datetime) -> tuple[bool, datetime | None]:
         """Return whether each begun week of a period was collected to its end, and up to which moment the data go.

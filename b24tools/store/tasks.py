@@ -93,6 +93,7 @@ class Tasks:
         self._db.execute_many("UPDATE closed_tasks SET saved_at = ?, read_no = ? WHERE id = ?", outdated)
         self._db.insert_values("closed_tasks", _COLUMNS, rows, key=["id"])
         self._note_repeated(new_lines)
+        self._packed.note_departments(changes.keys() & lines.keys())
         moved = [(row[0],) for row in rows if row[0] in deadlines]
         self._db.execute_many("DELETE FROM first_deadlines WHERE task_id = ?", moved)  # the task has it now
         projects = {task.group_id: task.group_name for task in tasks if task.group_name}

@@ -11,6 +11,18 @@ from b24tools.core.timestamps import seconds_to_text, to_seconds, to_text
 from b24tools.store import closings, leaderboard
 from b24tools.store.database import Database
 
+# who has closed a packed line of which department, one look into the index each; the last person of each is NULL
+_PAIRS = """WITH RECURSIVE departments_with_lines (department_id) AS (
+    SELECT min(department_id) FROM closed_tasks WHERE department_id IS NOT NULL
+    UNION ALL SELECT (SELECT min(department_id) FROM closed_tasks WHERE department_id > known.department_id)
+        FROM departments_with_lines AS known WHERE department_id IS NOT NULL
+), pairs (department_id, responsible_id) AS (
+    SELECT department_id, (SELECT min(responsible_id) FROM closed_tasks WHERE department_id = known.department_id)
+        FROM departments_with_lines AS known WHERE department_id IS NOT NULL
+    UNION ALL SELECT department_id, (SELECT min(responsible_id) FROM closed_tasks
+            WHERE department_id = known.department_id AND responsible_id > known.responsible_id)
+        FROM pairs AS known WHERE responsible_id IS NOT NULL
+)"""
 COUNTS = leaderboard.COUNTS.replace(":count_own = 1", "(SELECT value FROM settings WHERE key = 'count_own') = '1'")
 
 
@@ -53,18 +65,21 @@ class WorkHistory:
 
         Without those of a person's first department: they are nearly all.
         """
-        found = (
-            "SELECT DISTINCT tasks.responsible_id, lines.department_id, people.department_ids"  # noqa: S608 - constants
-            " FROM {tables} CROSS JOIN people WHERE lines.task_id = tasks.id AND people.id = tasks.responsible_id"
-            " AND (people.department_id IS NULL OR people.department_id <> lines.department_id)"
-            f" AND lines.department_id IS NOT NULL AND {self._within(group_id)}"
+        elsewhere = (
+            "people.id = {by}.responsible_id"
+            " AND (people.department_id IS NULL OR people.department_id <> {of}.department_id)"
         )
         # of the lines that are not packed there are few: they come first
-        orders = (
-            "order_tasks AS lines CROSS JOIN closed_tasks AS tasks",
-            "closed_tasks AS tasks CROSS JOIN packed_lines AS lines",
+        sql = (
+            f"{_PAIRS} SELECT tasks.responsible_id, lines.department_id, people.department_ids"  # noqa: S608 - constants
+            " FROM order_tasks AS lines CROSS JOIN closed_tasks AS tasks CROSS JOIN people"
+            f" WHERE lines.task_id = tasks.id AND {elsewhere.format(by='tasks', of='lines')}"
+            f" AND lines.department_id IS NOT NULL AND {self._within(group_id)}"
+            " UNION SELECT pairs.responsible_id, pairs.department_id, people.department_ids"
+            f" FROM pairs CROSS JOIN people WHERE {elsewhere.format(by='pairs', of='pairs')} AND EXISTS ("
+            "SELECT 1 FROM closed_tasks AS tasks WHERE tasks.department_id = pairs.department_id"
+            f" AND tasks.responsible_id = pairs.responsible_id AND {self._within(group_id)})"
         )
-        sql = " UNION ".join(found.format(tables=tables) for tables in orders)
         values = {"start": to_seconds(start), "end": to_seconds(end), "group_id": group_id}
         return [(row[0], row[1], json.loads(row[2])) for row in self._db.query(sql, values)]
 
