@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -59,7 +60,7 @@ class Tasks:
         lines, deadlines = self._read_lines(tasks), self._first_deadlines([task.id for task in tasks])
         saved_at, latest = to_seconds(now), to_seconds(clock.latest_known(now))
         rows, outdated = [], []
-        new_lines: set[int] = set()
+        new_lines: list[int] = []
         for task in tasks:
             known = before.get(task.id)
             gone = task.closed_at is None
@@ -83,7 +84,7 @@ class Tasks:
             row = (*task[:_OF_RECORD], week, int(gone), saved_at, read_no, line or line_before, first)
             new = _COUNTED_OF(row)
             if line is not None and line != line_before:
-                new_lines.add(line)
+                new_lines.append(line)
             kind = "new" if known is None else "same" if known[2] == new else "changed"
             counts[kind][week or ""] = counts[kind].get(week or "", 0) + 1
             if kind != "same":
@@ -91,8 +92,8 @@ class Tasks:
             rows.append(row)
             before[task.id] = task.changed_at, read_no, new, row[-2:]
         self._db.execute_many("UPDATE closed_tasks SET saved_at = ?, read_no = ? WHERE id = ?", outdated)
-        self._db.insert_values("closed_tasks", _COLUMNS, rows, key=["id"])
         self._note_repeated(new_lines)
+        self._db.insert_values("closed_tasks", _COLUMNS, rows, key=["id"])
         self._packed.note_departments(changes.keys() & lines.keys())
         moved = [(row[0],) for row in rows if row[0] in deadlines]
         self._db.execute_many("DELETE FROM first_deadlines WHERE task_id = ?", moved)  # the task has it now
@@ -187,12 +188,13 @@ class Tasks:
         found = self._db.query_in(f"SELECT {columns} FROM closed_tasks WHERE id IN (?)", task_ids)  # noqa: S608 - names of ours
         return {row[0]: (row[1], row[2], row[5:], row[3:5]) for row in found}
 
-    def _note_repeated(self, lines: Collection[int]) -> None:
-        """Note which of the orders' lines have several tasks."""
-        sql = "SELECT line FROM closed_tasks WHERE line IN (?) GROUP BY line HAVING count(*) > 1"
-        # in the order of the index
-        found = [(row["line"],) for row in self._db.query_in(sql, sorted(lines))]
-        self._db.execute_many("INSERT INTO repeated_lines (line) VALUES (?) ON CONFLICT DO NOTHING", found)
+    def _note_repeated(self, lines: Sequence[int]) -> None:
+        """Note which of the orders' lines have several tasks. `lines`: those of tasks that are about to be saved."""
+        sql = "SELECT line FROM closed_tasks WHERE line IN (?)"
+        found = {row[0] for row in self._db.query_in(sql, sorted(lines))}  # as the index has them
+        found |= {line for line, count in Counter(lines).items() if count > 1}
+        sql = "INSERT INTO repeated_lines (line) VALUES (?) ON CONFLICT DO NOTHING"
+        self._db.execute_many(sql, [(line,) for line in found])
 
     def _first_deadlines(self, task_ids: Sequence[int]) -> dict[int, int | None]:
         """Return the first deadlines that the tasks were seen with while they were open."""
@@ -218,8 +220,9 @@ class Tasks:
         found |= {row[0]: (row[1], row[2]) for row in self._db.query_in(sql, ids)}
         keys = {task.id: task.xml_id for task in tasks if task.xml_id.startswith(KEY_PREFIX) and task.id not in found}
         known = {line["key"]: line["first_deadline"] for line in self._packed.lines_of_keys(keys.values())}
-        sql = "SELECT key, first_deadline FROM order_tasks WHERE key IN (?)"
-        known |= {row[0]: row[1] for row in self._db.query_in(sql, set(keys.values()))}
+        if self._db.query("SELECT 1 FROM order_tasks LIMIT 1"):
+            sql = "SELECT key, first_deadline FROM order_tasks WHERE key IN (?)"
+            known |= {row[0]: row[1] for row in self._db.query_in(sql, set(keys.values()))}
         found |= {task_id: (key, known.get(key)) for task_id, key in keys.items()}
         return {task_id: (number_line(key), text_to_seconds(first)) for task_id, (key, first) in found.items()}
 
