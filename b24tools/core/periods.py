@@ -26,6 +26,7 @@ _NEAR_DAYS = {"today": 0, "сегодня": 0, "tomorrow": 1, "завтра": 1,
 CENTURY = timedelta(days=36525)
 _FAR_YEARS = 5  # no plan reaches further
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_DAY_S = 86400
 _QUARTER_S = 900  # of an hour: no zone has its midnight between two of them
 
 
@@ -75,7 +76,15 @@ class Period:
 
 def label_at(seconds: int, zone: ZoneInfo) -> str:
     """Return the label of the week that a moment (seconds since 1970) falls into, by the zone's wall clock."""
-    return _label_of_quarter(seconds // _QUARTER_S, zone)
+    return _label_of_day(seconds // _DAY_S, zone) or _label_of_quarter(seconds // _QUARTER_S, zone)
+
+
+@lru_cache(maxsize=4096)
+def _label_of_day(number: int, zone: ZoneInfo) -> str | None:
+    """Return the label of a day of UTC; None if another week begins in it."""
+    after = (number + 1) * _DAY_S // _QUARTER_S
+    first, last = (_label_of_quarter(one, zone) for one in (after - _DAY_S // _QUARTER_S, after - 1))
+    return first if first == last else None
 
 
 @lru_cache(maxsize=4096)
