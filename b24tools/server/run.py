@@ -99,8 +99,10 @@ def open_app(session: context.Session, access: Access) -> Iterator[FastAPI]:
             session.open_store, session.open_client, session.settings.zone, now=context.now, check=session.watch.check
         )
         worker.start()
+        services = Services(session, worker.wake, context.now)
         try:
-            yield create_app(Services(session, worker.wake, context.now), access)
+            with services.at_end:
+                yield create_app(services, access)
         finally:
             worker.stop()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
@@ -21,6 +21,7 @@ from b24tools.onec import order
 from b24tools.server.readings import Readings
 from b24tools.server.responses import HttpError
 from b24tools.store import Store, open_store
+from b24tools.store.database import Database
 
 PAGE_RETRY_S = 3.0  # so long a portal that refuses is asked again for a page
 PAGE_WAIT_S = 4.0  # so long a page waits for a portal that is silent
@@ -52,12 +53,16 @@ class Intake:
 
 @dataclass(frozen=True)
 class Services:
-    """The installation: its settings and portal, the worker that follows events, the clock."""
+    """The installation: its settings and portal, the worker that follows events, the clock.
+
+    `at_end`: what is closed when the service ends.
+    """
 
     session: context.Session
     wake_worker: Callable[[], None]
     now: Callable[[], datetime]
     intake: Intake = field(default_factory=Intake)
+    at_end: ExitStack = field(default_factory=ExitStack)
     readings: Readings = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,13 +82,15 @@ class Services:
     @contextmanager
     def open_store(self) -> Iterator[Store]:
         """Open the database for one request: a connection is cheap, and a thread's own one needs no lock."""
-        watch = self.session.watch
-        if watch is not None:
-            watch.check()
+        self.check_database()
         with closing(open_store(self.session.settings.database)) as store:
-            if watch is not None:
-                watch.check(store.database)
+            self.check_database(store.database)
             yield store
+
+    def check_database(self, database: Database | None = None) -> None:
+        """Look, before it is opened and then again, whether it is the one that the service began with."""
+        if self.session.watch is not None:
+            self.session.watch.check(database)
 
 
 async def read_body(request: Request, limit: int) -> bytes:

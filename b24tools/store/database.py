@@ -118,6 +118,10 @@ class Database:
         """Whether the connection to a server is lost."""
         return False
 
+    def forget_pages(self) -> None:
+        """Read anew what is in the file, also what another program has written past SQLite."""
+        self.connection.execute("PRAGMA shrink_memory")
+
     def identify(self) -> int:
         """Return what tells a schema from another of the same name; of a file the system knows."""
         return 0

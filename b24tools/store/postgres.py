@@ -132,6 +132,9 @@ class PostgresDatabase(Database):
         if self.watches_schema and steps_found != len(migrations.NAMES):
             raise refuse_newer(self.address)
 
+    def forget_pages(self) -> None:
+        """Nothing is written past a server."""
+
     def identify(self) -> int:
         """Return what tells the schema from another of the same name."""
         return int(self.query("SELECT CAST(to_regnamespace(?) AS OID)", [self.address.schema])[0][0] or 0)

@@ -40,6 +40,7 @@ class Watch:
         if database is not None:
             if database.identify() != self._schema:
                 raise _refuse(_("{path} was replaced while `b24tools serve` was running").format(path=self._name))
+            database.forget_pages()
             expected = self._changes  # before the query: other threads note changes meanwhile
             rows = database.query("SELECT value FROM counters WHERE name = 'watched'")
             changes = rows[0][0] if rows else 0

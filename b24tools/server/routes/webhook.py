@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from b24tools.jobs.events import process
 from b24tools.server import openapi
 from b24tools.server.auth import outgoing_tokens
 from b24tools.server.models import Received
-from b24tools.server.services import Services, SmallBody
+from b24tools.server.responses import Reply
+from b24tools.server.services import SMALL_BYTES, Services, read_body
+from b24tools.store import Store, open_store
 from b24tools.store.events import NewEvent
 
+OPEN_S = 1.0  # so long the database stays open for the next events; opening it looks for a newer b24tools
+USUAL_BYTES = 4096  # an event has some 600
 BODY = {
     kind: {"schema": {"$ref": "#/components/schemas/PortalEvent"}}
     for kind in ("application/x-www-form-urlencoded", "application/json")
@@ -39,11 +44,16 @@ def add_routes(api: FastAPI, services: Services) -> None:
         response_model=Received,
         responses=openapi.describe_answers(400, 403, 408, 413, 422, 500, 503, done=202, common=()),
     )
-    async def receive_webhook(request: Request, body: SmallBody) -> dict[str, str]:
-        event = await run_in_threadpool(check, body, request.headers.get("content-type", ""))
+    async def receive_webhook(request: Request) -> Response:
+        body = await read_body(request, SMALL_BYTES)
+        content_type = request.headers.get("content-type", "")
+        if len(body) <= USUAL_BYTES:  # another thread would take longer to begin
+            event = check(body, content_type)
+        else:
+            event = await run_in_threadpool(check, body, content_type)
         status = await intake.add(event)
         services.wake_worker()
-        return {"status": status}
+        return Reply({"status": status}, 202)
 
 
 class _Intake:
@@ -54,35 +64,58 @@ class _Intake:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._turn = asyncio.Lock()
+        self._store: Store | None = None
+        self._opened_at = 0.0
+        services.at_end.callback(self._close)
         self._waiting: list[tuple[NewEvent, asyncio.Future[str]]] = []
-        self._writing: asyncio.Future[list[str]] | None = None  # the loop itself holds on to no task
+        self._writing: asyncio.Task[None] | None = None  # the loop itself holds on to no task
 
     async def add(self, event: NewEvent) -> str:
         """Store an event; it is on the disk when this returns how it was taken."""
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiting.append((event, answer))
-        async with self._turn:
-            if not answer.done():
-                taken, self._waiting = self._waiting, []
-                events, answers = zip(*taken, strict=True)
-                self._writing = asyncio.ensure_future(run_in_threadpool(self._write, events))
-                self._writing.add_done_callback(lambda done: _answer_all(done, answers))
-                await asyncio.wait([self._writing])  # it is not for this sender alone: it goes on if he hangs up
+        if self._writing is None:  # not for this sender alone: it goes on if he hangs up
+            self._writing = asyncio.create_task(self._write_all())
         return await answer
 
+    async def _write_all(self) -> None:
+        while self._waiting:
+            taken, self._waiting = self._waiting, []
+            waiting = [answer for _event, answer in taken]
+            try:
+                statuses = await run_in_threadpool(self._write, [event for event, _answer in taken])
+            except Exception as error:  # noqa: BLE001 - it is for those who wait
+                for answer in waiting:
+                    if not answer.done():  # else the sender has hung up
+                        answer.set_exception(error)
+            else:
+                for answer, status in zip(waiting, statuses, strict=True):
+                    if not answer.done():
+                        answer.set_result(status)
+        self._writing = None
+
     def _write(self, events: Sequence[NewEvent]) -> list[str]:
-        with self._services.intake.watch(), self._services.open_store() as store:
-            return process.add(store, events)
+        with self._services.intake.watch():
+            try:
+                return process.add(self._open_store(), events)
+            except BaseException:
+                self._close()
+                raise
 
+    def _open_store(self) -> Store:
+        """Open the database, or take that of the last write: opening a file takes longer than all else."""
+        store = self._store
+        if store is not None and (store.database.is_shared or time.monotonic() - self._opened_at > OPEN_S):
+            self._close()  # the connections to a server are used again anyway
+            store = None
+        if store is None:
+            self._services.check_database()
+            self._store = store = open_store(self._services.session.settings.database)
+            self._opened_at = time.monotonic()
+        self._services.check_database(store.database)
+        return store
 
-def _answer_all(done: asyncio.Future[list[str]], answers: Sequence[asyncio.Future[str]]) -> None:
-    for number, answer in enumerate(answers):
-        if answer.done():
-            continue  # the sender has hung up
-        if done.cancelled():
-            answer.cancel()
-        elif error := done.exception():
-            answer.set_exception(error)
-        else:
-            answer.set_result(done.result()[number])
+    def _close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+        self._store = None
