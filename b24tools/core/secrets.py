@@ -22,13 +22,15 @@ CUT = "…"
 
 # What may be a secret of somebody: the code in a webhook's address, as JSON and URLs have it, and named tokens.
 _SLASH = r"(?:\\?/|%2F)"
-_CODE = re.compile(rf"({_SLASH}rest(?:{_SLASH}api)?{_SLASH}[^/\\%\s\"'<>]+{_SLASH})[A-Za-z0-9]{{8,}}", re.IGNORECASE)
+_REST = rf"rest(?:{_SLASH}api)?{_SLASH}[^/\\%\s\"'<>]+{_SLASH}"
+_CODE = re.compile(rf"({_SLASH}{_REST})[A-Za-z0-9]{{8,}}", re.IGNORECASE)
 _TOKEN = re.compile(
     r"((?:token|auth|sessid|password|secret)[\"']{0,3}\s{0,9}"
     r"(?:[:=]|%3D|\w{0,20}=[\"'][^<>]{0,99}\bvalue=)\s{0,9}[\"']?)[\w.~+/-]{8,}",
     re.IGNORECASE,
 )
-_CODE_LOWER, _TOKEN_LOWER = (re.compile(one.pattern.lower()) for one in (_CODE, _TOKEN))
+# The same for a text in small letters, to see quickly whether there may be any
+_MAYBE_CODE, _MAYBE_TOKEN = re.compile(rf"{_REST}[a-z0-9]{{8}}".lower()), re.compile(_TOKEN.pattern.lower())
 _CODE_IN_SETTING = re.compile(r"/rest/(?:api/)?[^/?#]+/([A-Za-z0-9]{4,})(?=[/?#]|$)", re.IGNORECASE)
 _ESCAPED = re.compile(
     r"\\+(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([0-3][0-7]{2}))?"
@@ -62,10 +64,8 @@ class Scrubber:
     def scrub(self, text: str) -> str:
         """Return the text without secrets: plain, in capitals, percent-encoded, as JSON, HTML or base64 have them."""
         text = self.hide(text)
-        if text.isascii():  # as most texts, and those are searched faster in small letters
-            lower = text.lower()
-            if not _TOKEN_LOWER.search(lower) and ("rest" not in lower or not _CODE_LOWER.search(lower)):
-                return text
+        if text.isascii() and not (_MAYBE_CODE.search(lower := text.lower()) or _MAYBE_TOKEN.search(lower)):
+            return text
         return _TOKEN.sub(rf"\1{HIDDEN}", _CODE.sub(rf"\1{HIDDEN}", text))
 
     def hide(self, text: str) -> str:

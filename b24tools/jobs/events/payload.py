@@ -224,17 +224,15 @@ def _hide(value: Any, scrub: Callable[[str], str]) -> Any:
 
 def _hide_pairs(raw: Sequence[str], pairs: Sequence[tuple[str, str]], scrub: Callable[[str], str]) -> str:
     """Hide what is secret in the pairs of a form, given as they came and decoded; mostly names alone tell it."""
-    text = "&".join(map(_hide_pair, raw, pairs))
-    if all(scrub(one) == one for one in (text, unquote_plus(text))):
-        return text
-    return "&".join(_hide_pair(one, pair, scrub) for one, pair in zip(raw, pairs, strict=True))
-
-
-def _hide_pair(raw: str, pair: tuple[str, str], scrub: Callable[[str], str] = str) -> str:
-    key, value = pair
-    raw_key, equals, raw_value = raw.partition("=")
-    is_secret = raw_value and (_is_secret(key) or _holds_token(value))
-    return f"{scrub(raw_key)}{equals}{HIDDEN if is_secret else scrub(raw_value)}"
+    shown, plain = list(raw), []
+    for number, (key, value) in enumerate(pairs):
+        if value and (_is_secret(key) or _holds_token(value)):
+            shown[number], value = f"{raw[number].partition('=')[0]}={HIDDEN}", HIDDEN
+        plain.append(f"{key}={value}")
+    everything = "&".join([*shown, *plain])
+    if scrub(everything) == everything:
+        return "&".join(shown)
+    return "&".join("=".join(map(scrub, one.split("=", 1))) for one in shown)
 
 
 def _text(value: Any) -> str:
