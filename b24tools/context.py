@@ -6,25 +6,27 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from b24tools.core import clock, config, errors, locks
 from b24tools.core.database_url import DatabaseUrl
 from b24tools.core.i18n import _, os_reason
+from b24tools.core.models import Progress, no_progress
 
 if TYPE_CHECKING:  # the commands without network must not pay for it
-    from b24tools.assignment.tools import Origin, RunClock, Tools
+    from b24tools.assignment.plan import Rules
+    from b24tools.assignment.tools import Origin, Tools
     from b24tools.bitrix24.client import Client, Connections, Transport
-    from b24tools.core.models import Progress
     from b24tools.jobs.messages import Sending, Write
     from b24tools.scheduling.calendar_file import OwnDays
     from b24tools.scheduling.people_file import PeopleFile
     from b24tools.store import Store
     from b24tools.store.database import Database
+    from b24tools.store.postgres import HeldLock
     from b24tools.store.shared_text import SharedText
     from b24tools.store.watch import Watch
 
@@ -82,12 +84,18 @@ class Session:
 
         settings = self.settings
         stack = ExitStack()
-        shared: Any = settings.data_dir / "throttle.json"
+        path = settings.data_dir / "throttle.json"
+        shared: Path | SharedText | None = path
         read_time = time.time
         if isinstance(settings.database, DatabaseUrl):
-            shared = stack.enter_context(closing(_share_text(settings.database, "throttle")))
+            from b24tools.store.database import load_server
+
+            load_server()
+            from b24tools.store.shared_text import SharedText
+
+            shared = stack.enter_context(closing(SharedText(settings.database, "throttle")))
             read_time = shared.read_clock
-        elif leave_no_trace and not os.access(shared, os.F_OK):
+        elif leave_no_trace and not os.access(path, os.F_OK):
             shared = None
         per_second, burst = settings.requests_per_second, settings.burst
         rate_limiter = RateLimiter(shared, per_second=per_second, burst=burst, clock=read_time)
@@ -119,14 +127,20 @@ class Session:
             return self._requests + sum(client.requests for client in self._clients)
 
     @contextmanager
-    def assign_tools(
-        self, *, dry_run: bool, progress: Progress, origin: Origin | None = None, retry_s: float | None = None
-    ) -> Iterator[Tools]:
-        """What the `assign` job works with. A dry run writes nothing and takes no lock. `origin`: else this user.
+    def open_planning(
+        self,
+        *,
+        read_only: bool,
+        progress: Progress = no_progress,
+        pins: Mapping[str, int | str] = {},
+        origin: Origin | None = None,
+        retry_s: float | None = None,
+    ) -> Iterator[tuple[Tools, Rules]]:
+        """Open what jobs that plan work with. `read_only`: what they write goes nowhere, and no lock is taken.
 
-        `retry_s` instead of the setting's.
+        `pins`: the people for positions. `origin`: else this user. `retry_s` instead of the setting's.
         """
-        from b24tools.assignment.tools import Origin, Tools
+        from b24tools.assignment.tools import Origin, RunClock, Tools
         from b24tools.bitrix24.org_cache import NameSettings, OrgCache
 
         settings = self.settings
@@ -146,31 +160,31 @@ class Session:
 
         with (
             self.open_client(retry_s=retry_s) as client,
-            self.open_store(dry_run=dry_run) as opened,
+            self.open_store(dry_run=read_only) as opened,
             closing(open_cache(client)) as directory,
         ):
             opened.settings.check_host(client.host)
             client.before_write = opened.database.check_lock
-            if not dry_run:
+            lock: AbstractContextManager[object] = nullcontext()
+            if not read_only:
                 opened.messages.follow(settings.notify, now())
-            lock = (
-                nullcontext()
-                if dry_run
-                else self.hold_lock("assign", settings.retry_seconds, say=True, database=opened.database)
-            )
-            yield Tools(client, directory, opened, lock, self.run_clock(progress), origin or Origin(by=user_name()))
+                lock = self.hold_lock("assign", settings.retry_seconds, say=True, database=opened.database)
+            clock = RunClock(now, time.sleep, progress, self.say, time.monotonic)
+            tools = Tools(client, directory, opened, lock, clock, origin or Origin(by=user_name()))
+            yield tools, assign_rules(settings, opened, pins)
 
     def send_messages(self, write: Write) -> Sending:
         """Send what people and managers have to know by now, with digests that wait. What fails is in the result."""
         from b24tools.jobs import messages
 
         try:
-            with self.assign_tools(dry_run=False, progress=lambda _stage, _done, _total: None) as tools:
+            with self.open_planning(read_only=False) as (tools, rules):
                 with suppress(errors.Busy):
                     with self.hold_lock("assign"):
                         pass  # else a run is in the middle of its writes, and says all of it at its end
+                    # An order that comes now is not refused for that; at worst its news is two messages.
                     messages.plan_news(tools.store, self.settings.notify, tools.clock.now())
-                return messages.send_due(tools, assign_rules(self.settings, tools.store, {}), write)
+                return messages.send_due(tools, rules, write)
         except errors.B24ToolsError as error:
             return messages.Sending(problems=(error,))
 
@@ -189,7 +203,7 @@ class Session:
     @contextmanager
     def hold_lock(
         self, name: str, wait_s: float = 0, *, say: bool = False, database: Database | None = None
-    ) -> Iterator[Any]:
+    ) -> Iterator[HeldLock | None]:
         """Let one run at a time through, of those that use this data folder or this schema; see `locks.hold`.
 
         `say`: whom it waits for. `database` writes nothing any more where the lock on a server was lost meanwhile.
@@ -303,23 +317,8 @@ class Session:
         """The moment, in the configured zone: for people."""
         return now().astimezone(self.settings.zone)
 
-    def run_clock(self, progress: Progress) -> RunClock:
-        """The real clock and sleep."""
-        from b24tools.assignment.tools import RunClock
 
-        return RunClock(now, time.sleep, progress, self.say, time.monotonic)
-
-
-def _share_text(address: DatabaseUrl, name: str) -> SharedText:
-    from b24tools.store.database import load_server
-
-    load_server()
-    from b24tools.store.shared_text import SharedText
-
-    return SharedText(address, name)
-
-
-def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, int | str]) -> Any:
+def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, int | str] = {}) -> Rules:
     """The settings that assignment obeys."""
     from b24tools.assignment.plan import Rules
 

@@ -91,7 +91,7 @@ class Writer:
             ]
         )
         if since:
-            recovery.look_until(self._clock, since, lambda: False, self._rules.zone)
+            recovery.wait_out(self._clock, since, self._rules.zone)
 
     def _build(self, lines: Sequence[Line]) -> list[Write]:
         return build_writes(lines, self.portal.places.group_id, self._workspace.id_of)

@@ -535,8 +535,7 @@ class Planner:
                 hint = _("Correct people.json, or set B24_FALLBACK_USER to the id of who gets such work.")
             raise errors.B24ToolsError(problem, hint)
         name = self._named.find_active(fallback, f"B24_FALLBACK_USER={fallback}").name
-        choice = self._workload.choose([fallback], plan.work_s, not_before)
-        choice = Choice(choice.responsible_id, choice.start, choice.finish, "fallback", choice.candidates)
+        choice = replace(self._workload.choose([fallback], plan.work_s, not_before), reason="fallback")
         return plan.warn(_("{problem}: given to {name}"), problem=problem, name=name), choice
 
     def _deadline(self, order: onec_order.Order, slot_end: datetime | None) -> tuple[datetime | None, bool]:

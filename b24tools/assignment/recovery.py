@@ -241,6 +241,20 @@ def look_until(
     return True
 
 
+def wait_out(clock: RunClock, since: datetime, zone: tzinfo) -> None:
+    """Wait until the portal cannot be at work any more on a change that left at `since`."""
+    ends = min(since, clock.now()) + timedelta(seconds=EXECUTES_S)
+    if clock.now() < ends:
+        moment = ends.astimezone(zone).strftime("%H:%M:%S")
+        clock.say(
+            _("an answer was lost; waiting until {time}, when the portal can make no earlier change any more").format(
+                time=moment
+            )
+        )
+    while (left_s := (ends - clock.now()).total_seconds()) > 0:
+        clock.sleep(min(left_s, 10))
+
+
 def find_lost(portal: PortalState, lost: Sequence[LedgerTask], ours: Collection[int]) -> dict[str, Task]:
     """Find the tasks that adds of unknown fate made, by key; where the portal keeps no keys, by exact title.
 

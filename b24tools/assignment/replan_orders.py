@@ -16,7 +16,6 @@ from b24tools.assignment.staffing import list_open_tasks, list_workers
 from b24tools.assignment.standing import LineStanding, OrderStanding, Standings, late_since
 from b24tools.assignment.waiting import list_stages
 from b24tools.core.models import Absence, Person
-from b24tools.core.timestamps import from_text
 from b24tools.scheduling.calendar import Interval, Timeline
 from b24tools.scheduling.lane import OpenTask, Worker
 from b24tools.scheduling.workload import Workload
@@ -145,13 +144,12 @@ def _open_order(
         late_from = datetime.combine(row.promised_first + timedelta(days=1), datetime.min.time(), zone)
     is_first = row.id == wish.first
     wanted = late_since(row, zone) or datetime.max.replace(tzinfo=UTC)
-    accepted = [from_text(line.row.sent_values.get("accepted")) for line in order.lines]
     return OpenOrder(
         row.id,
         (not is_first, row.priority or inf, wanted, number),
         late_from,
         tuple(operations),
-        max(filter(None, accepted), default=None),
+        max(filter(None, (line.accepted for line in order.lines)), default=None),
         is_first,
         row.priority or inf,
     )

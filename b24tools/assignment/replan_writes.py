@@ -77,7 +77,7 @@ def let_moves_end(clock: RunClock, rows: Iterable[LedgerTask], zone: ZoneInfo) -
     """Wait until a move that left a moment ago, and was never answered, cannot be carried out any more."""
     since = recovery.latest([row.writing_since for row in rows if row.sent_values.get(MOVE)])
     if since is not None and clock.now() <= since + timedelta(seconds=recovery.EXECUTES_S):
-        recovery.look_until(clock, since + timedelta(seconds=1), lambda: False, zone)
+        recovery.wait_out(clock, since + timedelta(seconds=1), zone)
 
 
 def settle_moves(store: Store, rows: Iterable[LedgerTask], portal: PortalState, now: datetime) -> dict[str, LedgerTask]:

@@ -118,13 +118,20 @@ class Spans:
         found: list[Bottleneck] = []
         while last is not None:
             person_id = last.responsible[0] if last.responsible else 0
-            clock = Timeline(self.workload.calendar_of(person_id), (), self.now)
-            start, end = spans.get(last.item.key, (self.now, self.now))
-            could = self.calendar.round_up(max(last.not_before or self.now, self.now), self.rules.step_s)
-            wait_s = max(0, clock.worked(start) - clock.worked(could))
-            found.append(Bottleneck(last.item.line.position, wait_s, clock.worked(end) - clock.worked(start)))
+            wait_s, work_s = wait_and_work(
+                Timeline(self.workload.calendar_of(person_id), (), self.now),
+                self.calendar.round_up(max(last.not_before or self.now, self.now), self.rules.step_s),
+                spans.get(last.item.key, (self.now, self.now)),
+            )
+            found.append(Bottleneck(last.item.line.position, wait_s, work_s))
             last = last.after
         return max(found, key=lambda one: one.wait_s + one.work_s, default=None)
+
+
+def wait_and_work(timeline: Timeline, could: datetime, span: Interval) -> tuple[int, int]:
+    """Return the working seconds from when an operation could begin until it does, and from then until it is done."""
+    earliest, start, end = map(timeline.worked, (could, *span))
+    return max(0, start - earliest), end - start
 
 
 def is_held_up(plan: PlannedTask) -> bool:

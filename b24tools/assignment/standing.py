@@ -16,12 +16,14 @@ from b24tools.assignment.ledger import REMOVED
 from b24tools.assignment.plan import PlannedTask, Rules
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions
+from b24tools.assignment.spans import wait_and_work
 from b24tools.assignment.staffing import ask_about, list_present, not_known, working_hours, workload_of
 from b24tools.assignment.tools import Tools
 from b24tools.assignment.waiting import list_stages
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, Task
+from b24tools.core.timestamps import from_text
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
 from b24tools.scheduling.lane import StagedTask
 from b24tools.scheduling.workload import Workload
@@ -73,6 +75,11 @@ class LineStanding:
     def is_deferred(self) -> bool:
         """Whether the task takes no time of anybody, because the order was cancelled or somebody put it off."""
         return self.task is not None and self.task.status == Status.DEFERRED
+
+    @property
+    def accepted(self) -> datetime | None:
+        """The moment before which none of its order's work begins, as it was last sent."""
+        return from_text(self.row.sent_values.get("accepted"))
 
     @property
     def is_moved_by_hand(self) -> bool:
@@ -167,7 +174,7 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
     }
     read = _let_wait(read, workload, rules)
     read = {id_: [_see_absence(line, portal, now) for line in lines] for id_, lines in read.items()}
-    standings = [_stand(row, read[row.id], calendar, now) for row in orders]
+    standings = [_stand(row, read[row.id], workload, rules, now) for row in orders]
     warnings += not_known(company, portal)
     if not portal.owner.admin:
         warnings.append(_("the webhook's owner is not an administrator: people may be busier than they look"))
@@ -197,7 +204,7 @@ def stand_as_planned(
     stages = list_stages([line.row for line in lines], planner.rules)
     lines = [replace(line, after=_last_before(lines, stages, number)) for number, line in enumerate(lines)]
     lines = [_see_absence(line, planner.portal, planner.now) for line in lines]
-    return _stand(order, lines, planner.calendar, planner.now)
+    return _stand(order, lines, planner.workload, planner.rules, planner.now)
 
 
 def stand_with(
@@ -213,7 +220,7 @@ def stand_with(
 
     lines = {order.row.id: [change(line) for line in order.lines] for order in found.orders}
     lines = _let_wait(lines, workload, rules)
-    return tuple(_stand(order.row, lines[order.row.id], found.calendar, found.now) for order in found.orders)
+    return tuple(_stand(order.row, lines[order.row.id], workload, rules, found.now) for order in found.orders)
 
 
 def late_since(row: OrderRow, zone: tzinfo) -> datetime | None:
@@ -313,28 +320,30 @@ def _see_absence(line: LineStanding, portal: PortalState, now: datetime) -> Line
     return replace(line, away=tuple(one for one in line.absences if one[0] <= now))
 
 
-def _stand(row: OrderRow, lines: list[LineStanding], calendar: WorkCalendar, now: datetime) -> OrderStanding:
+def _stand(row: OrderRow, lines: list[LineStanding], workload: Workload, rules: Rules, now: datetime) -> OrderStanding:
+    zone = workload.calendar.zone
     ends = [line.span[1] for line in lines if line.span]
     closed = [line.task.closed_at for line in lines if line.task and line.is_done and line.task.closed_at]
     is_written = not row.unwritten and bool(lines or row.outcome)
     is_over = all(line.is_done for line in lines) and (is_written or row.ended is not None)
     is_known = all(line.span or line.is_done for line in lines) and is_written
     finish = max([*closed, *ends], default=None) if is_known else None
-    late_from = late_since(row, calendar.zone)
+    late_from = late_since(row, zone)
     late_s = max(0, int((finish - late_from).total_seconds())) if finish and late_from else 0
     standing = OrderStanding(row, tuple(lines), finish, late_s, OPEN, None)
     if is_over:
         return replace(standing, state=OVER)
-    day = (finish - MIDNIGHT).astimezone(calendar.zone).date() if finish else None
+    day = (finish - MIDNIGHT).astimezone(zone).date() if finish else None
     is_late = late_s > 0 or (finish is None and late_from is not None and now > late_from)
     is_at_risk = not is_known or (day is not None and row.promised_first is not None and day > row.promised_first)
     if not (is_late or is_at_risk):
         return standing
-    return replace(standing, state=LATE if is_late else AT_RISK, holds_up=_find_hold_up(row, lines, calendar, now))
+    holds_up = _find_hold_up(row, lines, workload, rules, now)
+    return replace(standing, state=LATE if is_late else AT_RISK, holds_up=holds_up)
 
 
 def _find_hold_up(
-    order: OrderRow, lines: Sequence[LineStanding], calendar: WorkCalendar, now: datetime
+    order: OrderRow, lines: Sequence[LineStanding], workload: Workload, rules: Rules, now: datetime
 ) -> HoldUp | None:
     """Of the last operation and those it waits for, name the first that cannot keep its plan.
 
@@ -355,27 +364,27 @@ def _find_hold_up(
     if behind:
         one, reason, away = behind[0], _reason(behind[0], now), behind[0].away
     else:
-        clock = Timeline(calendar, (), now)
-        taken = [_wait_and_work(one, lines, clock, now) for one in chain]
+        taken = [_wait_and_work(line, lines, workload, rules, now) for line in chain]
         one, (wait_s, work_s) = max(zip(chain, taken, strict=True), key=lambda pair: sum(pair[1]))
         away = tuple(away for away in one.absences if one.span and away[1] <= one.span[0])
         reason = WORK
         if wait_s >= work_s and (away or not one.is_next):
             reason = AWAY if one.is_next else BUSY
     name = one.person.name if one.person else None
-    until = (away[-1][1] - MIDNIGHT).astimezone(calendar.zone).date() if reason == AWAY else None
+    until = (away[-1][1] - MIDNIGHT).astimezone(workload.calendar.zone).date() if reason == AWAY else None
     return HoldUp(one.row.position, name, reason, until)
 
 
 def _wait_and_work(
-    line: LineStanding, lines: Sequence[LineStanding], clock: Timeline, now: datetime
+    line: LineStanding, lines: Sequence[LineStanding], workload: Workload, rules: Rules, now: datetime
 ) -> tuple[int, int]:
-    """Return the working seconds from when an operation could begin until it does, and from then until it is done."""
-    before = lines[line.after].span if line.after is not None else None
-    if line.span is None:
+    """Return how long an operation waits for its person, and how long it takes; as `Spans` does in a promise."""
+    if line.task is None or line.span is None:
         return 0, 0
-    could, start, end = (clock.worked(moment) for moment in (max(before[1], now) if before else now, *line.span))
-    return max(0, start - could), end - start
+    before = lines[line.after].span if line.after is not None else None
+    could = max(filter(None, (now, line.accepted, before and before[1])))
+    timeline = Timeline(workload.calendar_of(line.task.responsible_id), (), now)
+    return wait_and_work(timeline, workload.calendar.round_up(could, rules.step_s), line.span)
 
 
 def _reason(line: LineStanding, now: datetime) -> str:

@@ -94,7 +94,7 @@ def _main(arguments: Sequence[str]) -> int:
             words = invocation.messenger.scrub(" ".join(arguments))
             text = f"b24tools {words}: exit status {status}, by {context.user_name() or '?'}"
             invocation.messenger.record(logging.INFO, text)
-    if invocation.messenger.level < 0:
+    if invocation.messenger.is_quiet:
         from b24tools.cli import quiet
 
         quiet.release(invocation, status)
@@ -124,7 +124,7 @@ def _run(arguments: Sequence[str], invocation: Invocation) -> int:
         command = f"{localized.PROGRAM} {invocation.command}".rstrip()
         hint = _("`{command} --help` shows the usage.").format(command=command)
         message = localized.describe_usage_error(error)
-        return _fail(invocation, errors.ConfigError(message, hint, code=errors.ErrorCode.USAGE), error)
+        return _fail(invocation, errors.UsageError(message, hint), error)
     except (KeyboardInterrupt, typer.Abort):
         return _fail(invocation, interrupted, status=INTERRUPTED)
     except SystemExit as end:
@@ -152,7 +152,7 @@ def _put_global_options_first(arguments: Sequence[str]) -> list[str]:
         values = dict.fromkeys(word.partition("=")[2] for word in first if word.startswith(f"{option}="))
         if len(values) > 1:
             message = _("{option} is given more than once: {values}").format(option=option, values=", ".join(values))
-            raise errors.ConfigError(message, _("Name one of them."), code=errors.ErrorCode.USAGE)
+            raise errors.UsageError(message, _("Name one of them."))
     return first + rest
 
 

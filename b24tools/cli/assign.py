@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
@@ -20,14 +20,13 @@ from b24tools.assignment.report import OrderResult, TaskResult, combined_status
 from b24tools.cli import order_files
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import WRITING, explain
-from b24tools.cli.order_files import Stamp
 from b24tools.context import Session
 from b24tools.core import data_folder, errors, periods
 from b24tools.core import inbox as inbox_folder
 from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.core.org_structure import read_id
 from b24tools.render import assign as render_assign
-from b24tools.render.console import OF_THE_RUN, Held
+from b24tools.render.console import OF_THE_RUN, Held, Trouble
 
 if TYPE_CHECKING:
     from b24tools.core.config import Settings
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
 INBOX_FILES = 100  # planned together
 INBOX_BYTES = 128 * 1024 * 1024
+_Show = Callable[[Sequence[OrderResult]], None]
 
 
 @dataclass
@@ -46,7 +46,7 @@ class _Source:
 
     path: Path
     orders: list[Order]
-    stamp: Stamp | None = None
+    stamp: inbox_folder.Stamp | None = None
     superseded: list[tuple[Order, str]] = field(default_factory=list)
 
 
@@ -87,11 +87,11 @@ def assign(
     invocation: Invocation = ctx.obj
     messenger = invocation.messenger
     if bool(files) == (inbox is not None):
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _("name order files, - for stdin, or a folder with --inbox"), _("See `b24tools assign --help`.")
         )
     if inbox is not None and dry_run:
-        raise errors.ConfigError(_("--inbox moves files, --dry-run must not"), _("Name the files with --dry-run."))
+        raise errors.UsageError(_("--inbox moves files, --dry-run must not"), _("Name the files with --dry-run."))
     pins = _read_pins(to or [])
     session = invocation.open_session(logs=not dry_run)
     zone = session.settings.zone
@@ -102,7 +102,7 @@ def assign(
         portions = iter([_read_files(files or [], session.settings, problems)])
     else:
         invocation.inbox = inbox.absolute()
-        ripe = order_files.list_ripe(inbox, context.now(), time.sleep)
+        ripe = inbox_folder.list_ripe(inbox, context.now(), time.sleep)
         if not ripe:
             messenger.detail(_("nothing in {folder}").format(folder=inbox))
         portions = _read_inbox(ripe, session.settings, problems)
@@ -120,13 +120,13 @@ def assign(
         _move_done(sources, done, problems)
     if results and not dry_run:
         invocation.send_messages(session)
-    failures = [(order, task, task.error) for order in results for task in order.tasks if task.error]
     status = combined_status([order.exit_status for order in results] + [problem.exit_status for problem in problems])
     if as_json:
+        failures = [task.error for order in results for task in order.tasks if task.error]
         invocation.print_json(
             render_assign.data(results, zone),
             warnings=[f"{order.number}: {warning}" for order in results for warning in order.warnings],
-            error=next(iter([*problems, *(error for _order, _task, error in failures)]), None),
+            error=next(iter([*problems, *failures]), None),
         )
     _print_problems(problems, invocation)
     if inbox:
@@ -134,18 +134,10 @@ def assign(
             data_folder.hand_over_inbox(inbox / name, session.settings.data_dir)
         try:
             keep = timedelta(days=session.settings.keep_done_days)
-            order_files.delete_old(inbox, context.now() + invocation.skew, keep)
+            inbox_folder.delete_old(inbox, context.now() + invocation.skew, keep)
         except errors.ConfigError as error:  # no order waits for it
             messenger.error(error)
-    if inbox and messenger.level < 0:
-        lasting = [failure for failure in failures if failure[2].exit_status != errors.TRY_LATER]
-        failures = [*lasting, *(failure for failure in failures if failure not in lasting)][: len(lasting) + 1]
-    else:
-        failures = failures[:1]
-    for order, task, failure in failures:
-        named = copy.copy(failure)  # of the same kind: with -q what passes by itself is held back
-        named.message = f"{order.number}, {task.position}: {failure.message}"
-        messenger.error(named, cause=_cause_of(task) if inbox else "", order=order.id)
+    _print_failures(results, invocation)
     return status
 
 
@@ -155,7 +147,7 @@ def _read_pins(words: Sequence[str]) -> dict[str, int | str]:
         position, equals, user = (part.strip() for part in word.rpartition("="))
         number = read_id(user)
         if not equals or not position or not user or number == 0:
-            raise errors.ConfigError(
+            raise errors.UsageError(
                 _('--to "{word}" is not POSITION=PERSON').format(word=word),
                 _('Examples: --to Сварщик=17, --to "Сварщик=Иван Петров"'),
             )
@@ -167,11 +159,11 @@ def _read_away(
     name: str | None, first: str | None, last: str | None, zone: ZoneInfo, *, dry_run: bool
 ) -> tuple[str, date, date] | None:
     if name is None and (first or last):
-        raise errors.ConfigError(_("--from and --until say when --without is away"), _("See `b24tools assign --help`."))
+        raise errors.UsageError(_("--from and --until say when --without is away"), _("See `b24tools assign --help`."))
     if name is None:
         return None
     if not dry_run:
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _("--without is a trial: it goes with --dry-run only"),
             _("Enter the absence in Bitrix24; b24tools plans by it."),
         )
@@ -192,7 +184,7 @@ def _read_files(paths: Sequence[Path], settings: Settings, problems: list[errors
 
 
 def _read_inbox(
-    files: Sequence[tuple[Path, Stamp]], settings: Settings, problems: list[errors.B24ToolsError]
+    files: Sequence[tuple[Path, inbox_folder.Stamp]], settings: Settings, problems: list[errors.B24ToolsError]
 ) -> Iterator[list[_Source]]:
     """Read the files, the oldest first, in portions that are planned together; move bad orders to `failed`.
 
@@ -238,14 +230,15 @@ def _assign(
     as_json: bool,
 ) -> list[OrderResult]:
     """Assign the orders of these files and print the results."""
-    from b24tools.jobs import assign, history
+    from b24tools.jobs import assign as job
+    from b24tools.jobs import history
 
     orders = [order for source in sources for order in source.orders]
     superseded = [(order, source.path, newer) for source in sources for order, newer in source.superseded]
     if not orders and not superseded:
         return []
     messenger = invocation.messenger
-    with messenger.progress() as progress, session.assign_tools(dry_run=dry_run, progress=progress) as tools:
+    with invocation.open_planning(session, read_only=dry_run, pins=pins) as (tools, rules):
         if invocation.inbox:
             tools.store.notices.remember_inbox(invocation.inbox, context.now())
         for order, file, newer in superseded:
@@ -253,38 +246,39 @@ def _assign(
             messenger.detail(history.note_superseded(tools, order.id, order.number, *shown))
         if not orders:
             return []
-        rules = replace(context.assign_rules(session.settings, tools.store, pins), away=away)
-        results = assign.orders(orders, tools, rules, dry_run=dry_run)
+        results = job.orders(orders, tools, replace(rules, away=away), dry_run=dry_run)
         invocation.has_assigned = True
-        url, requests = tools.client.url, tools.client.requests
         invocation.skew = tools.clock.skew
     if not as_json:
-        printed = partial(render_assign.print_orders, zone=session.settings.zone, portal_url=url, messenger=messenger)
-        if messenger.level >= 0 or dry_run:
-            printed(results, now=context.now())
-        if messenger.level < 0 and not dry_run:
-            for warning in dict.fromkeys(warning for order in results for warning in order.of_the_run):
-                cause = re.sub(r"\d+", "#", warning)  # the time of day is no news
-                if cause not in {one.cause for one in messenger.held}:
-                    messenger.warn(errors.as_sentence(warning), cause=cause, order=OF_THE_RUN)
-            names = [inbox_folder.show_name(source.path.name) for source in sources for _order in source.orders]
-            for name, done in zip(names, map(_leave_out_the_run, results), strict=True):
-                cause = _describe_cause(done) if invocation.inbox else ""
-                # with -q only what a person must look at; what is tried again by itself is not
-                if cause or (not invocation.inbox and done.wants_attention and done.exit_status != errors.TRY_LATER):
-                    said = partial(printed, [done], now=context.now())
-                    messenger.held.append(Held(cause, said, f"{name}/{done.id}" if cause else ""))
-    messenger.detail(_("requests to the portal: {count}").format(count=requests))
+
+        def show(shown: Sequence[OrderResult]) -> None:
+            render_assign.print_orders(shown, session.settings.zone, tools.client.url, context.now(), messenger)
+
+        if not messenger.is_quiet or dry_run:
+            show(results)
+        else:
+            _hold_back(invocation, sources, results, show)
     return results
 
 
-def _leave_out_the_run(order: OrderResult) -> OrderResult:
-    """Return the order without what is to be said of the whole run, say of a wrong clock: it is no news of this one."""
-    return replace(order, warnings=tuple(one for one in order.warnings if one not in order.of_the_run))
+def _hold_back(invocation: Invocation, sources: Sequence[_Source], results: Sequence[OrderResult], show: _Show) -> None:
+    """Hold back for cron what a person must see to; not what is tried again by itself."""
+    messenger = invocation.messenger
+    names = [inbox_folder.show_name(source.path.name) for source in sources for _order in source.orders]
+    for warning in dict.fromkeys(warning for order in results for warning in order.of_the_run):
+        trouble = Trouble(re.sub(r"\d+", "#", warning), order_id=OF_THE_RUN)  # the time of day is no news
+        if trouble not in [held.trouble for held in messenger.held]:
+            messenger.warn(errors.as_sentence(warning), trouble)
+    for name, result in zip(names, results, strict=True):
+        # what is said of the whole run, say of a wrong clock, is no news of this order
+        own = replace(result, warnings=tuple(text for text in result.warnings if text not in result.of_the_run))
+        cause = _describe_cause(own) if invocation.inbox else ""
+        if cause or (not invocation.inbox and own.wants_attention and own.exit_status != errors.TRY_LATER):
+            messenger.held.append(Held(partial(show, [own]), Trouble(cause, name, own.id) if cause else Trouble()))
 
 
 def _describe_cause(order: OrderResult) -> str:
-    """Return what a person must look at in an order, for Held; "" for what passes by itself, and where all is well."""
+    """Return what a person must look at in an order, as a cause; "" for what passes by itself, or where all is well."""
     failures = [task for task in order.tasks if task.error]
     for task in failures:
         if task.error and task.error.exit_status != errors.TRY_LATER:
@@ -308,7 +302,21 @@ def _print_problems(problems: Sequence[errors.B24ToolsError], invocation: Invoca
         if others:
             text = ngettext("{message} (and {n} more file)", "{message} (and {n} more files)", len(others))
             first.message = text.format(message=first.message, n=len(others))
-        invocation.messenger.error(first, cause=cause if invocation.inbox else "")
+        invocation.messenger.error(first, Trouble(cause if invocation.inbox else ""))
+
+
+def _print_failures(results: Sequence[OrderResult], invocation: Invocation) -> None:
+    """Print the first failure; of an inbox that cron empties all that do not pass by themselves, and one that does."""
+    failures = [(order, task, task.error) for order in results for task in order.tasks if task.error]
+    most = 1
+    if invocation.inbox and invocation.messenger.is_quiet:
+        failures.sort(key=lambda failure: failure[2].exit_status == errors.TRY_LATER)
+        most += sum(error.exit_status != errors.TRY_LATER for _order, _task, error in failures)
+    for order, task, error in failures[:most]:
+        named = copy.copy(error)  # of the same kind: with -q what passes by itself is held back
+        named.message = f"{order.number}, {task.position}: {error.message}"
+        trouble = Trouble(_cause_of(task), order_id=order.id) if invocation.inbox else Trouble()
+        invocation.messenger.error(named, trouble)
 
 
 def _move_done(
@@ -322,8 +330,10 @@ def _move_done(
             _move(source.path, source.stamp, inbox_folder.DONE, problems)
 
 
-def _move(path: Path, stamp: Stamp, folder: str, problems: list[errors.B24ToolsError], message: str = "") -> None:
+def _move(
+    path: Path, stamp: inbox_folder.Stamp, folder: str, problems: list[errors.B24ToolsError], message: str = ""
+) -> None:
     try:
-        order_files.move(path, stamp, folder, context.now(), message)
+        inbox_folder.move(path, stamp, folder, context.now(), message)
     except errors.ConfigError as error:
         problems.append(error)

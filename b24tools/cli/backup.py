@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from b24tools import context
-from b24tools.cli import stdin
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import LOCAL, explain
 from b24tools.core import errors
@@ -50,10 +49,9 @@ def backup(
     session = invocation.open_session(logs=True)
     settings = session.settings
     if keep is not None and file is not None and not file.is_dir():
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _("--keep counts the backups of a folder, and {path} is none").format(path=file),
             _("Name a folder, or none: then it is backups/ in the data folder."),
-            code=errors.ErrorCode.USAGE,
         )
     with session.hold_lock("backup", settings.retry_seconds):
         if not session.has_database():
@@ -92,11 +90,9 @@ def restore(
     path = file.absolute()
     manifest = job.read_manifest(path)
     if session.has_database() and not yes:
-        if not stdin.is_terminal():
-            message = _("nothing was restored: there is no terminal to ask on")
-            raise errors.ConfigError(message, _("With --yes it does not ask."), code=errors.ErrorCode.USAGE)
+        message = _("nothing was restored: there is no terminal to ask on")
         question = render_backup.ask(manifest, settings.database, settings.zone)
-        if not typer.confirm(question, err=True):
+        if not invocation.confirm(question, errors.UsageError(message, _("With --yes it does not ask."))):
             raise typer.Abort
     with ExitStack() as stack:
         for name in LOCKS:

@@ -67,7 +67,7 @@ def config(
 
     is_change = value in (jobs_settings.ADD, jobs_settings.REMOVE)
     if is_change != (item is not None):
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _("{value} wants one person, or one check of doctor").format(value=value)
             if is_change
             else _("a setting has one value: {given} is too much").format(given=item),

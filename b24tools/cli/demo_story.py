@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -114,7 +113,7 @@ def _fall_ill(session: context.Session, portal: Portal, welding: int) -> None:
     welder = portal.users[portal.tasks[welding].responsible]
     first = context.now().astimezone(session.settings.zone).date()
     name = f"{welder.name} {welder.last_name}"
-    with _open_tools(session) as (tools, rules):
+    with session.open_planning(read_only=False) as (tools, rules):
         messages.plan_news(tools.store, session.settings.notify, tools.clock.now())
         _tell(session, portal, tools, rules)  # of the work of before
         portal.add_absence(welder.id, first, first + timedelta(days=7))
@@ -122,7 +121,7 @@ def _fall_ill(session: context.Session, portal: Portal, welding: int) -> None:
         _draw_order(tools, rules)
         _print("\n$ b24tools replan --yes")
         result = replan.write(tools, rules, replan.Request(), None, None)
-        print_replan(result, session.settings.zone, context.now())
+        print_replan(result, session.settings.zone, tools.client.url, context.now())
         _print("")
         _draw_order(tools, rules)
         _print_title(
@@ -153,21 +152,15 @@ def _tell(session: context.Session, portal: Portal, tools: Tools, rules: Rules) 
 
 
 def _draw_order(tools: Tools, rules: Rules) -> None:
-    listing, found = orders.list_with_standings(tools, rules)
-    print_plan(listing.orders[0], found.calendar, found.now)
-
-
-@contextmanager
-def _open_tools(session: context.Session) -> Iterator[tuple[Tools, Rules]]:
-    with session.assign_tools(dry_run=False, progress=lambda _stage, _done, _total: None) as tools:
-        yield tools, context.assign_rules(session.settings, tools.store, {})
+    listing, standings = orders.list_with_standings(tools, rules)
+    print_plan(listing.orders[0], standings.calendar, standings.now)
 
 
 def _answer_1c(session: context.Session, portal: Portal, title: str) -> None:
     """Close a task, and show what 1C learns of that."""
     task = next(task for task in portal.tasks if task.title == title)
     portal.act("tasks.task.complete", {"taskId": task.id}, user_id=task.responsible)
-    with _open_tools(session) as (tools, rules):
+    with session.open_planning(read_only=False) as (tools, rules):
         listing = orders.list_orders(tools, rules)
     data = order_data(listing.orders[0], session.settings.zone)
     names = ("number", "promised_first", "finish", "late_s", "done", "of", "state")
@@ -236,7 +229,7 @@ def _assign(session: context.Session, order: Mapping[str, Any]) -> int:
     _print("$ b24tools assign order.json")
     settings = session.settings
     sent = read_orders(json.dumps(order).encode(), settings.zone)
-    with _open_tools(session) as (tools, rules):
+    with session.open_planning(read_only=False) as (tools, rules):
         results = assign.orders(sent, tools, rules)
         url = tools.client.url
     print_orders(results, settings.zone, url, context.now(), Messenger(-1))

@@ -99,36 +99,33 @@ def digest(
     session = invocation.open_session(logs=not dry_run)
     settings = session.settings
     if to is None and not settings.notify_chats:
-        raise errors.ConfigError(
-            _("it is not said whom to send it to"),
-            _("Say it with --to, or name chats in B24_NOTIFY."),
-            code=errors.ErrorCode.USAGE,
+        raise errors.UsageError(
+            _("it is not said whom to send it to"), _("Say it with --to, or name chats in B24_NOTIFY.")
         )
     now = context.now().astimezone(settings.zone)
-    with (
-        invocation.messenger.progress() as progress,
-        session.assign_tools(dry_run=dry_run, progress=progress) as tools,
-    ):
-        rules = context.assign_rules(settings, tools.store, {})
+    with invocation.open_planning(session, read_only=dry_run) as (tools, rules):
         targets = [_read_target(tools, to)] if to else [(chat, None) for chat in settings.notify_chats]
-        found = [_write(invocation, session, tools, rules, target, what, now) for target in targets]
+        drafts = [_write(invocation, session, tools, rules, target, what, now) for target in targets]
         if dry_run:
-            found = [replace(one, outcome="planned") if one.text else one for one in found]
+            drafts = [replace(draft, outcome="planned") if draft.text else draft for draft in drafts]
         else:
-            found = [_plan(tools, one, now) for one in found]
+            drafts = [_plan(tools, draft, now) for draft in drafts]
     problems: Sequence[errors.B24ToolsError] = ()
-    if any(one.outcome == "planned" for one in found) and not dry_run:
+    if any(draft.outcome == "planned" for draft in drafts) and not dry_run:
         sending = invocation.send_waiting(session)
-        found, problems = [_settle(one, sending, now) for one in found], sending.problems
-    error = next(iter(problems), None) if any(one.outcome == "failed" for one in found) else None
+        drafts, problems = [_settle(draft, sending, now) for draft in drafts], sending.problems
+    error = next(iter(problems), None) if any(draft.outcome == "failed" for draft in drafts) else None
     for problem in problems:
         invocation.messenger.error(problem)
     if as_json:
-        data = [{"to": one.to, "what": one.list_parts(), "outcome": one.outcome, "text": one.text} for one in found]
+        data = [
+            {"to": draft.to, "what": draft.list_parts(), "outcome": draft.outcome, "text": draft.text}
+            for draft in drafts
+        ]
         invocation.print_json(data, error=error)
     else:
-        for one in found:
-            _report(invocation, one, dry_run=dry_run)
+        for draft in drafts:
+            _report(invocation, draft, dry_run=dry_run)
     return error.exit_status if error else 0
 
 
@@ -207,49 +204,49 @@ def _read_work(tools: Tools, rules: Rules, person_id: int | None) -> list[tuple[
     from b24tools.render.messages import Work
 
     work = []
-    for one in read_today(tools, rules).lists:
+    for work_list in read_today(tools, rules).lists:
         jobs: dict[int, Work] = {}
-        for job in one.jobs if person_id in (None, one.person.id) else ():
+        for job in work_list.jobs if person_id in (None, work_list.person.id) else ():
             customer = (job.order.customer if job.order else None) or ""
             known = jobs.get(job.task.id)
             start = known.start if known else job.slot.start
             jobs[job.task.id] = Work(job.task.id, job.task.title, customer, start, job.slot.end)
         if jobs:
-            work.append((one.person.name, list(jobs.values())))
+            work.append((work_list.person.name, list(jobs.values())))
     return sorted(work)
 
 
-def _plan(tools: Tools, one: Digest, now: datetime) -> Digest:
+def _plan(tools: Tools, draft: Digest, now: datetime) -> Digest:
     """Put it into the queue until the end of the day, unless the same was sent today."""
-    if not one.text:
-        return one
+    if not draft.text:
+        return draft
     is_new = tools.store.messages.plan(
-        one.make_key(now),
+        draft.make_key(now),
         "digest",
-        {"text": one.text, "parts": one.list_parts(), "late": sorted(one.late), "cursor": one.cursor},
+        {"text": draft.text, "parts": draft.list_parts(), "late": sorted(draft.late), "cursor": draft.cursor},
         now,
-        person_id=one.person_id,
-        chat=one.chat,
+        person_id=draft.person_id,
+        chat=draft.chat,
         valid_until=datetime.combine(now.date() + DAY, time(), now.tzinfo),
     )
-    return replace(one, outcome="planned" if is_new else "same")
+    return replace(draft, outcome="planned" if is_new else "same")
 
 
-def _settle(one: Digest, sending: Sending, now: datetime) -> Digest:
-    key = one.make_key(now)
-    if one.outcome != "planned":
-        return one
+def _settle(draft: Digest, sending: Sending, now: datetime) -> Digest:
+    key = draft.make_key(now)
+    if draft.outcome != "planned":
+        return draft
     if any(message.key == key for message in sending.sent):
-        return replace(one, outcome="sent")
+        return replace(draft, outcome="sent")
     is_waiting = any(message.key == key for message in sending.waiting)
-    return replace(one, outcome="waiting" if is_waiting else "failed")
+    return replace(draft, outcome="waiting" if is_waiting else "failed")
 
 
-def _report(invocation: Invocation, one: Digest, *, dry_run: bool) -> None:
+def _report(invocation: Invocation, draft: Digest, *, dry_run: bool) -> None:
     from b24tools.render.messages import to_plain
 
-    if dry_run and one.text:
-        print_text(to_plain(one.text))
+    if dry_run and draft.text:
+        print_text(to_plain(draft.text))
         return
     texts = {
         "nothing": _("Nothing to say to {to}."),
@@ -257,5 +254,5 @@ def _report(invocation: Invocation, one: Digest, *, dry_run: bool) -> None:
         "waiting": _("It goes to {to} with the first command within the working hours."),
         "sent": _("Sent to {to}."),
     }
-    if one.outcome in texts:
-        invocation.messenger.info(texts[one.outcome].format(to=one.to))
+    if draft.outcome in texts:
+        invocation.messenger.info(texts[draft.outcome].format(to=draft.to))

@@ -54,10 +54,10 @@ def doctor(
     if as_json:
         invocation.print_json(render_doctor.data(findings), error=failure)
     else:
-        shown = [one for one in findings if render_doctor.is_news(one)] if messenger.level < 0 else findings
-        if messenger.level < 0:
+        shown = [finding for finding in findings if render_doctor.is_news(finding)] if messenger.is_quiet else findings
+        if messenger.is_quiet:
             session = context.Session(invocation.inspect_settings().settings, messenger.info)
-            is_whole = any(one.check == "portal" and one.status != "fail" for one in findings)
+            is_whole = any(finding.check == "portal" and finding.status != "fail" for finding in findings)
             shown = quiet.choose_new_findings(session, shown, context.now(), is_whole=is_whole)
         render_doctor.report(shown, folded=messenger.level < 1)
         messenger.info(render_doctor.verdict(findings))

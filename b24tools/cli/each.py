@@ -11,10 +11,11 @@ import typer
 
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import WRITING, explain
+from b24tools.cli.usage import refuse_together
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _
 from b24tools.core.profiles import PLACEHOLDER, check_path, choose_profiles
-from b24tools.render.console import print_text
+from b24tools.render.console import Trouble, print_text
 
 OF_ONE_PORTAL = ("each", "serve", "sandbox", "demo", "init", "schedule", "restore")
 SIGNALS = ("SIGTERM", "SIGHUP", "SIGBREAK")
@@ -53,20 +54,21 @@ def each(
     messenger = invocation.messenger
     as_json = as_json or "--json" in words
     _check_command(ctx, words, as_json=as_json)
-    if invocation.profile:
-        raise _usage(_("--profile and each exclude each other"), _("--profiles chooses some of them."))
+    refuse_together({"--profile": bool(invocation.profile), "each": True}, _("--profiles chooses some of them."))
     limit_s = periods.parse_span(limit).total_seconds()
     if limit_s <= 0:
-        raise _usage(_("--timeout {limit} leaves no time").format(limit=limit), _("An example: --timeout 15m"))
+        raise errors.UsageError(
+            _("--timeout {limit} leaves no time").format(limit=limit), _("An example: --timeout 15m")
+        )
     chosen, others = choose_profiles(profiles, invocation.env_file, must_exist=False)
     if others:
         text = _("no profiles, by their names: {files}; a name has small Latin letters, digits and hyphens")
         text = errors.as_sentence(text.format(files=", ".join(others)))
-        messenger.warn(text, cause=text)
-    quiet = messenger.level < 0
+        messenger.warn(text, Trouble(text))
+    quiet = messenger.is_quiet
     as_table = words[0] == "doctor" and not as_json and not quiet
     given = [word for word in words if word != "--json"] + (["--json"] if as_json or as_table else [])
-    commands = {one.name: _make_command(invocation, one.name, given) for one in chosen}
+    commands = {profile.name: _make_command(invocation, profile.name, given) for profile in chosen}
     width = max(map(len, commands))
     answers = []
     with _ended_as_by_ctrl_c():
@@ -81,8 +83,8 @@ def each(
                 for line in err[:relayed]:
                     messenger.relay(line)
                 for line in err[relayed:]:
-                    messenger.warn(line, cause=f"cut off: {answer.profile} {words[0]}")
-    answers.sort(key=lambda one: one.profile)
+                    messenger.warn(line, Trouble(f"cut off: {answer.profile} {words[0]}"))
+    answers.sort(key=lambda answer: answer.profile)
     worst = find_worst(answer.status for answer in answers)
     if as_json:
         error = errors.B24ToolsError(render_each.summarize(answers)) if worst else None
@@ -102,19 +104,19 @@ def _check_command(ctx: typer.Context, words: Sequence[str], *, as_json: bool) -
     """
     name = words[0]
     if name.startswith("-"):
-        raise _usage(
+        raise errors.UsageError(
             _("{option} stands before the command").format(option=name),
             _("An example: `b24tools -q each -- snapshot`"),
         )
     if name in OF_ONE_PORTAL:
-        raise _usage(
+        raise errors.UsageError(
             _("{command} is nothing for all portals at once").format(command=name),
             _("Run it for one of them: `b24tools --profile NAME {command}`").format(command=name),
         )
     group: Any = ctx.parent and ctx.parent.command
     _found, command, rest = group.resolve_command(ctx.parent, list(words))
     if as_json and not any("--json" in param.opts for param in command.params):
-        raise _usage(_("{command} has no --json").format(command=name), _("Leave out --json."))
+        raise errors.UsageError(_("{command} has no --json").format(command=name), _("Leave out --json."))
     values = command.make_context(name, [word for word in rest if word != "--json"], parent=ctx.parent).params
     for param in command.params:
         value = values.get(param.name)
@@ -145,7 +147,3 @@ def _ended_as_by_ctrl_c() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _usage(message: str, hint: str) -> errors.ConfigError:
-    return errors.ConfigError(message, hint, code=errors.ErrorCode.USAGE)

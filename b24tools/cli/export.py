@@ -114,15 +114,12 @@ def _check_parquet(*, is_terminal: bool) -> None:
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError:
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _("Parquet needs the package pyarrow, which is not installed"),
             _("Install b24tools with it, `pip install '.[parquet]'`, or choose --format jsonl."),
-            code=errors.ErrorCode.USAGE,
         ) from None
     if is_terminal:
-        raise errors.ConfigError(
-            _("Parquet is nothing to read on a terminal"), _("Send it to a file with >."), code=errors.ErrorCode.USAGE
-        )
+        raise errors.UsageError(_("Parquet is nothing to read on a terminal"), _("Send it to a file with >."))
 
 
 def _write_parquet(columns: Iterable[str], rows: Iterable[Mapping[str, Any]], file: BinaryIO) -> None:

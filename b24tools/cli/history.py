@@ -28,13 +28,13 @@ def history(
     as_json: Json = False,
 ) -> None:
     """Show what was done for an order and when. It names the command, and who ran or called it."""
-    from b24tools.jobs import history
+    from b24tools.jobs import history as job
 
     invocation: Invocation = ctx.obj
     session = invocation.open_session()
     settings = session.settings
     with session.read_store() as store:
-        entries = history.find(store, order, settings.database_place)
+        entries = job.find(store, order, settings.database_place)
     if as_json:
         invocation.print_json(render_history.data(entries, settings.zone))
     elif entries:

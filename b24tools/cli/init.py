@@ -85,12 +85,12 @@ def _read_old(invocation: Invocation, target: Path, *, asks: bool, yes: bool) ->
         return ""  # its token and its data folder are no others'
     if old.strip() and not yes:
         question = _("{path} has settings already. Change them? Those that are not asked for stay.").format(path=target)
-        if not asks or not invocation.confirm(question):
-            raise errors.ConfigError(
-                _("{path} has settings already: it stays as it is").format(path=target),
-                _("With --yes it is changed without asking; `b24tools --env-file FILE init` writes another one."),
-                code=errors.ErrorCode.USAGE,
-            )
+        refusal = errors.UsageError(
+            _("{path} has settings already: it stays as it is").format(path=target),
+            _("With --yes it is changed without asking; `b24tools --env-file FILE init` writes another one."),
+        )
+        if not asks or not invocation.confirm(question, refusal):
+            raise refusal
     return old
 
 
@@ -115,10 +115,9 @@ def _read_webhook(
             url = typer.prompt(question, "" if known else None, hide_input=True, show_default=False, err=True).strip()
         url = url or (known.get_secret_value() if known else "")
         if not url:
-            raise errors.ConfigError(
+            raise errors.UsageError(
                 _("there is no webhook, and no terminal to ask for it"),
                 _("Give a file with its URL, --webhook-file FILE (- for stdin), or set BITRIX_WEBHOOK_URL."),
-                code=errors.ErrorCode.USAGE,
             )
         try:
             given = config.load({"BITRIX_WEBHOOK_URL": url}, Path(os.devnull)).webhook_url
@@ -179,7 +178,7 @@ def _choose_names(
 ) -> dict[str, str]:
     """Choose department, project, folder and zone: as given, as asked for, else as the settings have them."""
     department = given["B24_DEPARTMENT"] or settings.department
-    roots = [one.name for one in offer.roots()]
+    roots = [root.name for root in offer.roots()]
     if asks and given["B24_DEPARTMENT"] is None and roots:
         fits = find_root(offer.departments, department)
         department = _choose(
@@ -187,12 +186,12 @@ def _choose_names(
             _("The production department (below it are the positions)"),
             roots,
             fits.name if fits else roots[0],
-            [one.name for one in offer.departments],
+            [candidate.name for candidate in offer.departments],
         )
     if offer.departments and find_root(offer.departments, department) is None:
         message = _('the portal has no department "{name}"').format(name=department)
         raise errors.ConfigError(
-            message + suggest_name(department, (one.name for one in offer.departments)),
+            message + suggest_name(department, (candidate.name for candidate in offer.departments)),
             _("Name the production department with --department, by name or id."),
         )
     values = {"B24_DEPARTMENT": department}
@@ -200,7 +199,7 @@ def _choose_names(
         (
             "B24_GROUP",
             _("The project for the tasks; another name is created by the first order"),
-            {one.id: one.name for one in offer.projects},
+            {project.id: project.name for project in offer.projects},
             settings.group,
         ),
         (
@@ -273,7 +272,7 @@ def _choose_data_dir(invocation: Invocation, host: str, given: Path | None, defa
 def _check_folder(folder: Path) -> None:
     """Raise ConfigError where there can be no such folder, or none that we may write to."""
     try:
-        there = next((one for one in (folder, *folder.parents) if one.exists()), folder)
+        there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
         if not there.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         tempfile.TemporaryFile(dir=there).close()  # rights alone do not tell

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from b24tools import context
+from b24tools.cli import stdin
 from b24tools.core import config, errors
 from b24tools.core.i18n import _
 from b24tools.render.console import Messenger
 from b24tools.render.json import print_envelope
 
 if TYPE_CHECKING:
+    from b24tools.assignment.plan import Rules
+    from b24tools.assignment.tools import Tools
     from b24tools.cli.ping import Ping
     from b24tools.core.profiles import Profile
     from b24tools.jobs.messages import Sending
@@ -79,14 +82,28 @@ class Invocation:
 
     def start_ping(self, settings: config.Settings) -> None:
         """Call the dead man's switch, once in a quiet run; `serve` has no end that it could hear of."""
-        if settings.ping_url is not None and self.messenger.level < 0 and self.command != "serve" and not self.ping:
+        if settings.ping_url is not None and self.messenger.is_quiet and self.command != "serve" and not self.ping:
             from b24tools.cli.ping import Ping
 
             self.ping = Ping(settings, self.command)
             self.ping.start()
 
-    def confirm(self, question: str) -> bool:
-        """Ask on the terminal; only a yes, in either language, is one."""
+    @contextmanager
+    def open_planning(
+        self, session: context.Session, *, read_only: bool, pins: Mapping[str, int | str] = {}
+    ) -> Iterator[tuple[Tools, Rules]]:
+        """Open what planning needs, with a bar on a terminal; say for -v how many requests it took."""
+        with (
+            self.messenger.progress() as progress,
+            session.open_planning(read_only=read_only, progress=progress, pins=pins) as (tools, rules),
+        ):
+            yield tools, rules
+        self.messenger.detail(_("requests to the portal: {count}").format(count=tools.client.requests))
+
+    def confirm(self, question: str, otherwise: errors.UsageError) -> bool:
+        """Ask on the terminal; only a yes, in either language, is one. Raise `otherwise` where there is no terminal."""
+        if not stdin.is_terminal():
+            raise otherwise
         choice = _("[y/N]")
         answer = typer.prompt(f"{question} {choice}", default="", show_default=False, err=True)
         return answer.strip().lower() in ("y", "yes", "д", "да")

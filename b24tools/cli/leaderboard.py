@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 import typer
 
 from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import LOCAL, explain
+from b24tools.cli.usage import refuse_json_with, refuse_together
 from b24tools.core import config, errors, periods
 from b24tools.core.i18n import _
 from b24tools.core.sizes import format_duration
@@ -76,34 +78,22 @@ def leaderboard(
     from b24tools.render import leaderboard_text
 
     invocation: Invocation = ctx.obj
-    if as_json and form != "table":
-        raise errors.ConfigError(_("--json is a format of its own"), _("Leave out --json or --format."))
-    alone = {"--group": group, "--department": department, "--me": me, "--rules": rules or None}
-    portals = {} if profiles is None else _read_portals(invocation, profiles, alone)
+    refuse_json_with(form, as_json=as_json)
+    alone = {"--profile": invocation.profile, "--group": group, "--department": department, "--me": me}
+    for option, value in (alone | {"--rules": rules or None}).items():
+        refuse_together({"--profiles": profiles is not None, option: value is not None})
+    portals = {} if profiles is None else _read_portals(invocation, profiles)
     settings = next(iter(portals.values())) if portals else invocation.open_session().settings
     now = context.now()
-    wanted = {periods.WEEK: week, periods.MONTH: month, periods.QUARTER: quarter, periods.YEAR: year}
-    given = [kind for kind, is_given in wanted.items() if is_given]
-    if len(given) > 1:
-        raise errors.ConfigError(
-            _("{one} and {other} exclude each other").format(one=f"--{given[0]}", other=f"--{given[1]}"),
-            _("Name one of them."),
-        )
-    kind = given[0] if given else periods.WEEK
-    chosen = periods.choose(period, kind, settings.zone, now)
-    if given and chosen.kind != kind:
-        raise errors.ConfigError(
-            _("{period} does not go with {option}").format(period=chosen.label, option=f"--{kind}"),
-            _("Leave out {option}.").format(option=f"--{kind}"),
-        )
+    kinds = {periods.WEEK: week, periods.MONTH: month, periods.QUARTER: quarter, periods.YEAR: year}
+    chosen = _choose_period(period, [kind for kind, is_given in kinds.items() if is_given], settings.zone, now)
     if rules:
-        _show_rules(invocation, chosen, as_json=as_json)
+        _show_rules(invocation, settings, chosen, as_json=as_json)
         return 0
     limit = None if max_age is None else periods.parse_span(max_age)
-    if me is not None and teams:
-        raise errors.ConfigError(_("--me and --teams exclude each other"), _("Name one of them."))
+    refuse_together({"--me": me is not None, "--teams": teams})
     if portals:
-        databases = {name: (one.database, one.zone) for name, one in portals.items()}
+        databases = {name: (portal.database, portal.zone) for name, portal in portals.items()}
         board = read_joint_board(databases, chosen, now=now, by=by, teams=teams, top=top)
         if board.rules is None:
             invocation.messenger.info(
@@ -148,44 +138,45 @@ def leaderboard(
     return 0
 
 
-def _read_portals(invocation: Invocation, names: str, alone: Mapping[str, object]) -> dict[str, config.Settings]:
-    """Return the settings of the profiles. Raises ConfigError for those that are broken, or with options of one."""
+def _choose_period(text: str | None, kinds: Sequence[str], zone: ZoneInfo, now: datetime) -> periods.Period:
+    """Return the period that is meant; `kinds`: the options that were given. Raises ConfigError."""
+    refuse_together({f"--{kind}": True for kind in kinds})
+    chosen = periods.choose(text, kinds[0] if kinds else periods.WEEK, zone, now)
+    if kinds and chosen.kind != kinds[0]:
+        option = f"--{kinds[0]}"
+        raise errors.UsageError(
+            _("{period} does not go with {option}").format(period=chosen.label, option=option),
+            _("Leave out {option}.").format(option=option),
+        )
+    return chosen
+
+
+def _read_portals(invocation: Invocation, names: str) -> dict[str, config.Settings]:
+    """Return the settings of the profiles. Raises ConfigError for those that are broken."""
     from b24tools.core.profiles import choose_profiles
 
-    given = [option for option, value in {"--profile": invocation.profile, **alone}.items() if value is not None]
-    if given:
-        raise errors.ConfigError(
-            _("{one} and {other} exclude each other").format(one="--profiles", other=given[0]),
-            _("Name one of them."),
-            code=errors.ErrorCode.USAGE,
-        )
     chosen, _others = choose_profiles(names, invocation.env_file)
-    found = {one.name: config.inspect(env_file=one.file, profile=one.name).check() for one in chosen}
-    if zones := _find_differences({name: one.zone.key for name, one in found.items()}):
-        text = _("Each portal's days begin in its own zone: {zones}").format(zones=zones)
-        invocation.messenger.info(errors.as_sentence(text))
-    return found
+    portals = {profile.name: config.inspect(env_file=profile.file, profile=profile.name).check() for profile in chosen}
+    zones = {name: settings.zone.key for name, settings in portals.items()}
+    if len(set(zones.values())) > 1:
+        text = _("Each portal's days begin in its own zone: {zones}")
+        shown = ", ".join(f"{name} {zone}" for name, zone in zones.items())
+        invocation.messenger.info(errors.as_sentence(text.format(zones=shown)))
+    return portals
 
 
-def _find_differences(values: Mapping[str, str]) -> str:
-    """Write which profile has which value; "" where all have the same."""
-    if len(set(values.values())) < 2:
-        return ""
-    return ", ".join(f"{name} {value}" for name, value in values.items())
-
-
-def _show_rules(invocation: Invocation, period: periods.Period, *, as_json: bool) -> None:
+def _show_rules(invocation: Invocation, settings: config.Settings, period: periods.Period, *, as_json: bool) -> None:
     from b24tools.jobs.leaderboard import read_rules
     from b24tools.render import counting_rules, leaderboard_text
     from b24tools.render.console import print_text
 
-    found, season = read_rules(invocation.open_session().settings.database, period)
+    rules, season = read_rules(settings.database, period)
     if as_json:
-        invocation.print_json(counting_rules.data(found))
+        invocation.print_json(counting_rules.data(rules))
         return
     if season is not None:
         print_text(leaderboard_text.describe_season(season, rules_differ=False) + "\n")
-    print_text("\n".join(f"- {text}" for _rule, _value, text in counting_rules.list_rules(found)))
+    print_text("\n".join(f"- {text}" for _rule, _value, text in counting_rules.list_rules(rules)))
 
 
 def _check_age(

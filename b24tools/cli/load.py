@@ -44,20 +44,17 @@ def load(
     as_json: Json = False,
 ) -> None:
     """Show who has how much to do. A bar for each day, absences, the first free moment; of one person the tasks."""
-    from b24tools.jobs import load
+    from b24tools.jobs import load as job
 
     invocation: Invocation = ctx.obj
     session = invocation.open_session()
     zone = session.settings.zone
-    with session.assign_tools(dry_run=True, progress=lambda _stage, _done, _total: None) as tools:
-        rules = context.assign_rules(session.settings, tools.store, {})
-        result = load.load(tools, rules, name, weeks=weeks, by_name=sort is Sort.NAME)
-        url = tools.client.url
-        invocation.messenger.detail(_("requests to the portal: {count}").format(count=tools.client.requests))
+    with invocation.open_planning(session, read_only=True) as (tools, rules):
+        result = job.load(tools, rules, name, weeks=weeks, by_name=sort is Sort.NAME)
     if as_json:
         invocation.print_json(render_load.data(result, zone), warnings=result.warnings)
         return
-    render_load.print_load(result, zone, context.now(), portal_url=url)
+    render_load.print_load(result, zone, tools.client.url, context.now())
     if not result.groups:
         invocation.messenger.info(_("There are no people to show."))
     else:

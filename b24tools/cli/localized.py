@@ -72,7 +72,7 @@ class _Localized:
             before = values.get(previous)
             if not word.strip() and not may_be_empty and (before is None or getattr(before, "is_flag", True)):
                 hint = _("Give it a value, or leave it out; a variable that is not set gives none.")
-                raise errors.ConfigError(_("an argument is empty"), hint, code=errors.ErrorCode.USAGE)
+                raise errors.UsageError(_("an argument is empty"), hint)
             name, equals, value = word.partition("=")
             param = values.get(name)
             given = value if equals else following
@@ -81,7 +81,7 @@ class _Localized:
             kinds = {"DIR": _("{option} names no folder"), "FILE": _("{option} names no file")}
             message = kinds.get(param.metavar, _("{option} has an empty value")).format(option=name)
             hint = _("Give it a value, or leave the option out; a variable that is not set gives none.")
-            raise errors.ConfigError(message, hint, code=errors.ErrorCode.USAGE)
+            raise errors.UsageError(message, hint)
         return super().parse_args(ctx, args)  # type: ignore[misc,no-any-return]
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:
@@ -105,7 +105,11 @@ class _Localized:
         """Write arguments, options, and the commands of a group, with plain words for their values."""
         kinds = {"argument": _("Arguments"), "option": _("Options")}
         for kind, title in kinds.items():
-            params = [one for one in self.get_params(ctx) if one.param_type_name == kind]  # type: ignore[attr-defined]
+            params = [
+                param
+                for param in self.get_params(ctx)  # type: ignore[attr-defined]
+                if param.param_type_name == kind
+            ]
             if params:
                 with formatter.section(title):
                     formatter.write_dl([_describe_param(param) for param in params])
@@ -130,15 +134,15 @@ class _Localized:
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """List what Tab offers: commands and options, with the beginning of their help; global options everywhere."""
-        found = super().shell_complete(ctx, incomplete)  # type: ignore[misc]
+        items = super().shell_complete(ctx, incomplete)  # type: ignore[misc]
         if ctx.parent is not None and incomplete.startswith("-"):
-            names = {item.value for item in found}
-            found += [
+            names = {item.value for item in items}
+            items += [
                 item for item in ctx.parent.command.shell_complete(ctx.parent, incomplete) if item.value not in names
             ]
-        for item in found:
+        for item in items:
             item.help = restore(_first_sentence(item.help))
-        return found  # type: ignore[no-any-return]
+        return items  # type: ignore[no-any-return]
 
 
 class Command(_Localized, TyperCommand):
@@ -189,7 +193,7 @@ def translate_value(text: str) -> str:
         "WEEK": pgettext("value", "WEEK"),
         "ZONE": pgettext("value", "ZONE"),
     }
-    return re.sub("[A-Z]+", lambda found: words.get(found[0], found[0]), text)
+    return re.sub("[A-Z]+", lambda match: words.get(match[0], match[0]), text)
 
 
 def _translate(text: str) -> str:
@@ -275,8 +279,8 @@ def describe_usage_error(error: typer.TyperException) -> str:
     }
     forms |= {f"Invalid value for (?P<name>\\S+): {form}": unfit.replace("{reason}", r) for form, r in reasons.items()}
     for form, words in forms.items():
-        if found := re.fullmatch(form, message):
-            values = {name: text.replace("'", "") for name, text in found.groupdict().items()}
+        if match := re.fullmatch(form, message):
+            values = {name: text.replace("'", "") for name, text in match.groupdict().items()}
             if values.get("name", "").isupper():  # of an argument
                 values["name"] = translate_value(values["name"])
             return words.format(**values)

@@ -9,7 +9,8 @@ import typer
 from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import explain
-from b24tools.core import errors, periods
+from b24tools.cli.usage import refuse_json_with
+from b24tools.core import periods
 from b24tools.core.i18n import _
 from b24tools.render.console import print_file
 
@@ -33,19 +34,18 @@ def norms(
     from b24tools.render import norms as render_norms
 
     invocation: Invocation = ctx.obj
-    if as_json and form != "table":
-        raise errors.ConfigError(_("--json is a format of its own"), _("Leave out --json or --format."))
+    refuse_json_with(form, as_json=as_json)
     session = invocation.open_session()
     settings = session.settings
     month = periods.containing(context.now().astimezone(settings.zone).date(), periods.MONTH, settings.zone).before
     with session.read_store() as store:
-        found = list_norms(store, context.own_people(settings), month, position)
+        rows = list_norms(store, context.own_people(settings), month, position)
     if as_json:
-        invocation.print_json(render_norms.data(found))
+        invocation.print_json(render_norms.data(rows))
     elif form == "csv":
-        print_file(render_norms.to_csv(found))
-    elif found:
-        render_norms.print_norms(found, month)
+        print_file(render_norms.to_csv(rows))
+    elif rows:
+        render_norms.print_norms(rows, month)
         if settings.norms == "":
             invocation.messenger.info(
                 _("Orders are planned with 1C's minutes; B24_NORMS=learned plans with the medians.")

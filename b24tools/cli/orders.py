@@ -12,6 +12,7 @@ import typer
 from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import READING, explain
+from b24tools.cli.usage import refuse_together
 from b24tools.core import errors
 from b24tools.core.i18n import _, ngettext
 
@@ -55,17 +56,14 @@ def orders(
     """Show how orders stand. It tells what is done, when the rest will be, and what holds it up."""
     from b24tools.assignment.order_lookup import find_order
     from b24tools.assignment.standing import LATE, OVER, OrderStanding
-    from b24tools.jobs import orders
+    from b24tools.jobs import orders as job
     from b24tools.render import orders as render_orders
     from b24tools.render.console import print_file
 
-    chosen = [name for name, is_set in (("--late", late), ("--open", only_open), ("--all", everything)) if is_set]
-    chosen += ["NUMBER"] if names else []
-    ways = ["--outbox"] * (outbox is not None) + ["--json"] * as_json + ["--format csv"] * (form == "csv")
-    if len(chosen) > 1 or (chosen and outbox is not None):
-        _refuse([*chosen, *(ways[:1] if outbox is not None else [])])
-    if form == "csv" and len(ways) > 1:
-        _refuse(ways)
+    chosen = {"--late": late, "--open": only_open, "--all": everything, "NUMBER": bool(names)}
+    refuse_together(chosen | {"--outbox": outbox is not None})
+    if form == "csv":
+        refuse_together({"--outbox": outbox is not None, "--json": as_json, "--format csv": True})
     invocation: Invocation = ctx.obj
     session = invocation.open_session(logs=outbox is not None)
     if since and since.strip().isdecimal() and not as_json and outbox is None:  # a person rather means a span
@@ -76,11 +74,9 @@ def orders(
         if outbox is not None:
             wait_s = settings.retry_seconds
             stack.enter_context(session.hold_lock("orders", wait_s, say=True))
-        progress = stack.enter_context(invocation.messenger.progress())
         is_new = not session.has_database()  # then none is made: nothing was sent yet
-        tools = stack.enter_context(session.assign_tools(dry_run=is_new, progress=progress))
-        rules = context.assign_rules(settings, tools.store, {})
-        after = None if since is None else orders.read_since(tools.store.orders, since, tools.clock.now())
+        tools, rules = stack.enter_context(invocation.open_planning(session, read_only=is_new))
+        after = None if since is None else job.read_since(tools.store.orders, since, tools.clock.now())
         files: tuple[Path, ...] = ()
         notice = ""
         if outbox is not None:
@@ -88,14 +84,12 @@ def orders(
             def write(order: OrderStanding) -> str:
                 return json.dumps(render_orders.order_data(order, settings.zone), ensure_ascii=False, indent=2) + "\n"
 
-            filled = orders.fill_outbox(tools, rules, outbox, write, after)
+            filled = job.fill_outbox(tools, rules, outbox, write, after)
             listing, files, notice = filled.listing, filled.files, filled.notice
         else:
             rows = [find_order(tools.store.orders, name, settings.database_place) for name in names or ()]
-            states = {LATE} if late else {*orders.STATES} if everything or since else {*orders.STATES} - {OVER}
-            listing = orders.list_orders(tools, rules, rows=rows, since=after, states=states)
-        url = tools.client.url
-        invocation.messenger.detail(_("requests to the portal: {count}").format(count=tools.client.requests))
+            states = {LATE} if late else {*job.STATES} if everything or since else {*job.STATES} - {OVER}
+            listing = job.list_orders(tools, rules, rows=rows, since=after, states=states)
     if not is_new:
         invocation.send_messages(session)
     if as_json:
@@ -111,16 +105,8 @@ def orders(
     elif form == "csv":
         print_file(render_orders.to_csv(listing, settings.zone))
     elif names:
-        render_orders.print_details(listing, settings.zone, url, context.now())
+        render_orders.print_details(listing, settings.zone, tools.client.url, context.now())
     elif listing.orders:
         render_orders.print_orders(listing, settings.zone, context.now())
     else:
         invocation.messenger.info(_("There is no such order in {folder}.").format(folder=settings.database_place))
-
-
-def _refuse(options: list[str]) -> None:
-    raise errors.ConfigError(
-        _("{options} exclude each other").format(options=", ".join(options)),
-        _("Name one of them."),
-        code=errors.ErrorCode.USAGE,
-    )

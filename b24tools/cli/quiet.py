@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from b24tools import context
 from b24tools.cli.invocation import Invocation
 from b24tools.core import clock, errors, inbox
-from b24tools.render.console import OF_THE_RUN, Held
+from b24tools.render.console import OF_THE_RUN, Held, Trouble
 
 if TYPE_CHECKING:
     from b24tools.jobs.doctor.checks import Finding
@@ -50,20 +50,21 @@ def release(invocation: Invocation, status: int) -> None:
         if session.has_database():
             with session.read_store() as store:
                 known = store.notices.read()
-    held, may_forget = messenger.held, invocation.reached_end
-    if any(one.passes for one in held):
+    held = [(_describe_trouble(line), line.say) for line in messenger.held]
+    may_forget = invocation.reached_end
+    if any(trouble.passes for trouble, _say in held):
         may_forget = False  # what was not met may come after it
         stays = {order.partition("/")[0] for notice in (known or {}).values() for order in notice.orders}
         if _may_wait(invocation, session, status, now, stays):
-            held = [one for one in held if not one.passes]
+            held = [(trouble, say) for trouble, say in held if not trouble.passes]
     if held and _is_watched():
-        for one in held:
-            one.say()
+        for _trouble, say in held:
+            say()
         return
-    causes: dict[str, list[Held]] = {}
-    for one in held:
-        if one.cause:
-            causes.setdefault(one.cause, []).append(one)
+    causes: dict[str, set[Trouble]] = {}
+    for trouble, _say in held:
+        if trouble.cause:
+            causes.setdefault(trouble.cause, set()).add(trouble)
     gone = [
         cause
         for cause, notice in (known or {}).items()
@@ -72,11 +73,21 @@ def release(invocation: Invocation, status: int) -> None:
     due = None if known is None else _choose(session, known, scope, causes, now, gone)
     if due is None:
         folder = session.settings.data_dir
-        due = [one for cause, alike in causes.items() if _is_due_by_file(folder, cause, now) for one in alike]
-    for one in held:
-        if not one.cause or one in due:
-            one.say()
-    held.clear()
+        due = {trouble for cause, alike in causes.items() if _is_due_by_file(folder, cause, now) for trouble in alike}
+    for trouble, say in held:
+        if not trouble.cause or trouble in due:
+            say()
+    messenger.held.clear()
+
+
+def _describe_trouble(held: Held) -> Trouble:
+    """Say what a line is about. What passes is one cause, whatever is said of it; other errors are what they say."""
+    error = held.error
+    if error is not None and (error.exit_status == errors.TRY_LATER or error.code == errors.ErrorCode.STALE):
+        return Trouble(error.code, passes=error.exit_status == errors.TRY_LATER)
+    if held.trouble is None and error is not None and error.code not in errors.OF_THE_INPUT:
+        return Trouble(error.message)
+    return held.trouble or Trouble()
 
 
 def choose_new_findings(
@@ -93,7 +104,11 @@ def choose_new_findings(
 
     if _is_watched():
         return list(findings)
-    causes = {f"{FINDINGS}: {one.status} {one.check}": one for one in findings if not one.check.startswith("probe ")}
+    causes = {
+        f"{FINDINGS}: {finding.status} {finding.check}": finding
+        for finding in findings
+        if not finding.check.startswith("probe ")
+    }
     new: list[Finding] = list(findings)
     with suppress(errors.B24ToolsError, OSError):
         if session.has_database():
@@ -101,7 +116,7 @@ def choose_new_findings(
                 known = {cause for cause, notice in store.notices.read().items() if notice.scope == FINDINGS}
                 store.notices.forget(known - causes.keys() if is_whole else ())
                 store.notices.save({cause: Notice(FINDINGS, now, now) for cause in causes.keys() - known})
-            new = [one for one in findings if not any(causes.get(cause) is one for cause in known)]
+            new = [finding for finding in findings if not any(causes.get(cause) is finding for cause in known)]
     return new
 
 
@@ -128,19 +143,19 @@ def _choose(
     session: context.Session,
     known: Mapping[str, Notice],
     scope: str,
-    causes: Mapping[str, Sequence[Held]],
+    causes: Mapping[str, Collection[Trouble]],
     now: datetime,
     may_be_gone: Collection[str],
-) -> list[Held] | None:
+) -> set[Trouble] | None:
     """Return what is due, and note that it has been said; None where that cannot be noted.
 
     Of `may_be_gone` is forgotten what was not met again.
     """
-    due: list[Held] = []
+    due: set[Trouble] = set()
     changed: dict[str, Notice] = {}
     for cause, alike in causes.items():
         said, notice = _judge(known.get(cause), scope, alike, now)
-        due += said
+        due.update(said)
         if notice != known.get(cause):
             changed[cause] = notice
     gone = [
@@ -159,19 +174,22 @@ def _choose(
     return due
 
 
-def _judge(known: Notice | None, scope: str, alike: Sequence[Held], now: datetime) -> tuple[list[Held], Notice]:
+def _judge(
+    known: Notice | None, scope: str, alike: Collection[Trouble], now: datetime
+) -> tuple[Collection[Trouble], Notice]:
     """Return what to say now about a cause, and what is known of it from now on."""
     from b24tools.store.notices import Notice
 
-    orders = frozenset(one.order for one in alike)
+    names = {trouble: f"{trouble.file}/{trouble.order_id}" if trouble.file else trouble.order_id for trouble in alike}
+    orders = frozenset(names.values())
     if known is None or clock.known_moment(known.last_at, now) is None:
-        return list(alike), Notice(scope, now, now, orders)
+        return alike, Notice(scope, now, now, orders)
     if _is_due(known.first_at, known.last_at, now):
-        return list(alike), Notice(scope, known.first_at, now, orders)
-    new = [one for one in alike if one.order not in known.orders]
+        return alike, Notice(scope, known.first_at, now, orders)
+    new = [trouble for trouble, name in names.items() if name not in known.orders]
     if new:
         return new, Notice(scope, now, now, known.orders | orders)
-    return [], known
+    return (), known
 
 
 def _is_due(first: datetime, last: datetime, now: datetime) -> bool:

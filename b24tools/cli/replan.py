@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -13,7 +11,6 @@ import typer
 
 from b24tools import context
 from b24tools.assignment.report import combined_status
-from b24tools.cli import stdin
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import WRITING, explain
 from b24tools.context import Session
@@ -22,8 +19,6 @@ from b24tools.core.i18n import _, ngettext
 from b24tools.render import replan as render_replan
 
 if TYPE_CHECKING:
-    from b24tools.assignment.plan import Rules
-    from b24tools.assignment.tools import Tools
     from b24tools.jobs.replan import Replan, Request
 
 
@@ -69,7 +64,7 @@ def replan(
         invocation.send_messages(session)
     failed = [move.error for move in result.moves if move.error is not None]
     skipped = [move for move in result.planned if move.outcome == "skipped"]
-    status = combined_status([one.exit_status for one in failed] + [0] * (len(result.planned) - len(failed)))
+    status = combined_status([failure.exit_status for failure in failed] + [0] * (len(result.planned) - len(failed)))
     if error is None and (failed or skipped):
         error = next(iter(failed), None) or errors.B24ToolsError(
             _("some tasks have changed since they were read, and stay"), _("Run it again.")
@@ -98,12 +93,12 @@ def _run(
 
     def show(result: Replan) -> None:
         if not as_json and (dry_run or result.moves or request.without):
-            render_replan.print_replan(result, session.settings.zone, context.now(), portal_url=session.portal_url)
+            render_replan.print_replan(result, session.settings.zone, session.portal_url, context.now())
         if not result.planned:
             invocation.messenger.info(_("Nothing is to be moved."))
 
     if yes and not dry_run:
-        with _open(invocation, session, dry_run=False) as (tools, rules):
+        with invocation.open_planning(session, read_only=False) as (tools, rules):
             result = job.write(tools, rules, request, None, max_moves)
         show(result)
         if len(result.planned) > max_moves:
@@ -113,9 +108,9 @@ def _run(
                 len(result.planned),
             ).format(n=len(result.planned), most=max_moves)
             hint = _("Look at the plan with --dry-run; then give a higher --max-moves.")
-            return result, errors.ConfigError(message, hint, code=errors.ErrorCode.USAGE)
+            return result, errors.UsageError(message, hint)
         return result, None
-    with _open(invocation, session, dry_run=True) as (tools, rules):
+    with invocation.open_planning(session, read_only=True) as (tools, rules):
         result = job.plan(tools, rules, request)
     while True:
         show(result)
@@ -123,30 +118,22 @@ def _run(
             return result, None
         if result.obstacle is not None or not result.planned:
             return result, result.obstacle
-        if not stdin.is_terminal():
-            message = _("nothing was moved: there is no terminal to ask on")
-            return result, errors.ConfigError(message, _("With --yes it does not ask."), code=errors.ErrorCode.USAGE)
-        question = _("Move them?")
-        if not invocation.confirm(f"{render_replan.describe(result)} {question}"):
+        question = f"{render_replan.describe(result)} {_('Move them?')}"
+        message = _("nothing was moved: there is no terminal to ask on")
+        try:
+            is_wanted = invocation.confirm(question, errors.UsageError(message, _("With --yes it does not ask.")))
+        except errors.UsageError as error:
+            return result, error
+        if not is_wanted:
             invocation.messenger.info(_("Nothing was moved."))
             return result, None
-        with _open(invocation, session, dry_run=False) as (tools, rules):
+        with invocation.open_planning(session, read_only=False) as (tools, rules):
             written = job.write(tools, rules, request, result, None)
         if written.is_like(result) or not written.planned:
             show(written)
             return written, None
         invocation.messenger.warn(_("the portal has changed meanwhile; this is the plan now:"))
         result = written
-
-
-@contextmanager
-def _open(invocation: Invocation, session: Session, *, dry_run: bool) -> Iterator[tuple[Tools, Rules]]:
-    with (
-        invocation.messenger.progress() as progress,
-        session.assign_tools(dry_run=dry_run, progress=progress) as tools,
-    ):
-        yield tools, context.assign_rules(session.settings, tools.store, {})
-        invocation.messenger.detail(_("requests to the portal: {count}").format(count=tools.client.requests))
 
 
 def _read_request(
@@ -160,10 +147,10 @@ def _read_request(
     from b24tools.jobs.replan import Request
 
     if without is None and (since or until):
-        raise _usage(_("--from and --until say when --without is away"), _("See `b24tools replan --help`."))
+        raise errors.UsageError(_("--from and --until say when --without is away"), _("See `b24tools replan --help`."))
     length = re.fullmatch(r"(\d{1,3})([dh]?)", frozen.strip().lower())
     if length is None:
-        raise _usage(
+        raise errors.UsageError(
             _('--frozen "{text}" is not a number of days or hours').format(text=frozen), _("An example: --frozen 1d")
         )
     number, is_hours = int(length[1]), length[2] == "h"
@@ -172,7 +159,3 @@ def _read_request(
     start, last = (datetime.combine(day, time(), zone) if day else None for day in days)
     end = last and last + timedelta(days=1)
     return Request(without, start, end, first, 0 if is_hours else number, number if is_hours else 0)
-
-
-def _usage(message: str, hint: str) -> errors.ConfigError:
-    return errors.ConfigError(message, hint, code=errors.ErrorCode.USAGE)

@@ -15,7 +15,7 @@ from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import WRITING, explain
 from b24tools.core import clock, errors, periods
 from b24tools.core.i18n import _, ngettext, os_reason
-from b24tools.render.console import print_text
+from b24tools.render.console import Trouble, print_text
 
 if TYPE_CHECKING:
     from b24tools.jobs.events.replay_files import Found
@@ -60,7 +60,7 @@ def replay(
     session = invocation.open_session(logs=not (list_only or dry_run))
     zone, now = session.settings.zone, context.now()
     start = None if since is None else _subtract(now, since)
-    found = [event for path in files or () for event in _read_file(path)]
+    entries = [entry for path in files or () for entry in _read_file(path)]
     stored: list[StoredEvent] = []
     if not files:
         with session.read_store() as store:
@@ -88,15 +88,17 @@ def replay(
         if len(stored) == LISTED and not chooses:
             messenger.info(_("These are the last {n}; --since 7d shows a week.").format(n=LISTED))
         return 0
-    if not stored and not found:
+    if not stored and not entries:
         messenger.info(_("Nothing to do: no such event is stored."))
     if dry_run and not as_json and stored:
         render_events.print_stored(stored, zone, now)
-    if dry_run and not as_json and found:
-        render_events.print_found(found)
-    bodies = [entry.event for entry in found if entry.event]
+    if dry_run and not as_json and entries:
+        render_events.print_found(entries)
+    bodies = [entry.event for entry in entries if entry.event]
     broken, notes = (
-        tuple(f"{one.place}: {one.refusal.message}" for one in found if one.refusal and one.is_note is is_note)
+        tuple(
+            f"{entry.place}: {entry.refusal.message}" for entry in entries if entry.refusal and entry.is_note is is_note
+        )
         for is_note in (False, True)
     )
     done = process.Processed(len(broken), failed=len(broken), reasons=broken, warnings=notes)
@@ -117,23 +119,23 @@ def replay(
     messenger.record(logging.INFO, render_events.summarize(done, dry_run=dry_run))
     if as_json:
         invocation.print_json(render_events.counts(done), warnings=done.warnings, error=error)
-    elif messenger.level >= 0 and done.processed:
+    elif not messenger.is_quiet and done.processed:
         print_text(render_events.summarize(done, dry_run=dry_run))
         for warning in done.warnings:
             messenger.info(warning)
     if error is not None:
-        messenger.error(error, cause="")
+        messenger.error(error, Trouble())
     return status
 
 
 def _check_options(*, files: bool, chooses: bool, list_only: bool) -> None:
     hint = _("See `b24tools replay --help`.")
     if files and chooses:
-        raise errors.ConfigError(_("--failed, --since and --id choose stored events, not files"), hint)
+        raise errors.UsageError(_("--failed, --since and --id choose stored events, not files"), hint)
     if files and list_only:
-        raise errors.ConfigError(_("--list lists stored events; for files there is --dry-run"), hint)
+        raise errors.UsageError(_("--list lists stored events; for files there is --dry-run"), hint)
     if not files and not chooses and not list_only:
-        raise errors.ConfigError(_("name files, - for stdin, or stored events with --failed, --since or --id"), hint)
+        raise errors.UsageError(_("name files, - for stdin, or stored events with --failed, --since or --id"), hint)
 
 
 def _subtract(now: datetime, span: str) -> datetime:
@@ -151,7 +153,7 @@ def _read_file(path: Path) -> list[Found]:
             return replay_files.read(path.name, path.read_bytes())
         return replay_files.read(_("stdin"), stdin.get().buffer.read())
     except OSError as error:
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _("{path} cannot be read: {reason}").format(path=path, reason=os_reason(error)),
             _("Name files with events, or - for stdin."),
         ) from None

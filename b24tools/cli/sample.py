@@ -34,7 +34,7 @@ def sample(
         order = sample_order.build_sample(today, number)
         invocation.messenger.info(_("BITRIX_WEBHOOK_URL is not set: these are the positions of the sandbox."))
     else:
-        with session.assign_tools(dry_run=True, progress=lambda _stage, _done, _total: None) as tools:
+        with session.open_planning(read_only=True) as (tools, _rules):
             staff = tools.directory.company(with_files=False).staff
             positions = _find_positions(staff, tools.store.settings.excluded_users())
         if not positions:
@@ -51,9 +51,13 @@ def _find_positions(staff: Staff, excluded: frozenset[int]) -> list[str]:
     """Find departments of production in which somebody works: those of the sandbox's order first, in its order."""
     usual = [name for name, _id, _minutes, _sum in sample_order.LINES]
     homes = {home for person in staff.people.values() if person.active for home in person.department_ids}
-    names = [staff.departments[one].name for one in sorted(staff.below(staff.root_id)) if one != staff.root_id]
+    names = [
+        staff.departments[department_id].name
+        for department_id in sorted(staff.below(staff.root_id))
+        if department_id != staff.root_id
+    ]
     wanted = sorted(
-        {staff.departments[one].name for one in homes & set(staff.below(staff.root_id))} & set(names),
+        {staff.departments[home].name for home in homes & set(staff.below(staff.root_id))} & set(names),
         key=lambda name: (usual.index(name) if name in usual else len(usual), names.index(name)),
     )
     return [name for name in wanted if staff.position(name, None, excluded).people]

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from b24tools import context
-from b24tools.cli import stdin
 from b24tools.cli.invocation import Invocation
 from b24tools.cli.localized import LOCAL, explain
 from b24tools.core import env_file, errors
@@ -75,9 +74,9 @@ def _check_file(invocation: Invocation, path: Path) -> None:
     if not path.exists() or env_file.read_text(path).startswith(f"# {OURS}"):
         return
     question = _("{path} has settings of your own. Overwrite it?").format(path=path)
-    if not stdin.is_terminal() or not invocation.confirm(question):
-        raise errors.ConfigError(
-            _("{path} is not a file of the sandbox: it stays as it is").format(path=path),
-            _("Name another file, and use it with --env-file: b24tools --env-file FILE assign ORDER."),
-            code=errors.ErrorCode.USAGE,
-        )
+    refusal = errors.UsageError(
+        _("{path} is not a file of the sandbox: it stays as it is").format(path=path),
+        _("Name another file, and use it with --env-file: b24tools --env-file FILE assign ORDER."),
+    )
+    if not invocation.confirm(question, refusal):
+        raise refusal

@@ -12,6 +12,7 @@ import typer
 
 from b24tools.cli.invocation import Invocation
 from b24tools.cli.localized import PROGRAM, explain
+from b24tools.cli.usage import refuse_together
 from b24tools.core import config, errors
 from b24tools.core.i18n import _
 from b24tools.render.console import print_text
@@ -59,17 +60,22 @@ def schedule(
 ) -> None:
     """Let cron, systemd or Task Scheduler run b24tools by itself. It prints the entries, with all paths."""
     invocation: Invocation = ctx.obj
-    if install and remove:
-        raise _usage(_("--install and --remove exclude each other"), _("Give one of them."))
+    refuse_together({"--install": install, "--remove": remove}, _("Give one of them."))
     if name is None:
         name = f"{PROGRAM}-{invocation.profile.name}" if invocation.profile else PROGRAM
     if not re.fullmatch(r"[A-Za-z0-9][\w-]{0,39}", name, re.ASCII):
-        raise _usage(_('--name "{name}" cannot be a part of a file name').format(name=name), _("An example: plant2"))
+        raise errors.UsageError(
+            _('--name "{name}" cannot be a part of a file name').format(name=name), _("An example: plant2")
+        )
     scheduler = scheduler or (Scheduler.WINDOWS if os.name == "nt" else Scheduler.CRON)
     if serve and scheduler is Scheduler.CRON:
-        raise _usage(_("cron runs no service: --serve is for systemd and windows"), _("Leave it out, or choose those."))
+        raise errors.UsageError(
+            _("cron runs no service: --serve is for systemd and windows"), _("Leave it out, or choose those.")
+        )
     if user and scheduler is Scheduler.WINDOWS:
-        raise _usage(_("tasks of Task Scheduler run as SYSTEM: --user is for cron and systemd"), _("Leave it out."))
+        raise errors.UsageError(
+            _("tasks of Task Scheduler run as SYSTEM: --user is for cron and systemd"), _("Leave it out.")
+        )
     wanted = _read_installation(invocation, inbox, user or "", name, serve=serve, remove=remove)
     run = {Scheduler.CRON: _use_cron, Scheduler.SYSTEMD: _use_systemd, Scheduler.WINDOWS: _use_windows}[scheduler]
     if message := run(wanted, install=install, remove=remove):
@@ -89,7 +95,7 @@ def _read_installation(
     file, settings = inspection.file or (invocation.settings_file if remove else None), inspection.settings
     if file is None:
         inspection.check()
-        raise _usage(
+        raise errors.UsageError(
             _("there is no settings file: cron and services know no others"),
             _("`b24tools init` writes one; name another one with --env-file."),
         )
@@ -116,12 +122,12 @@ def _read_installation(
         config.absolute(inbox) if inbox else "",
         user,
         name,
-        notify=all(one.notify for one in each.values()) if each else bool(settings.notify),
+        notify=all(portal.notify for portal in each.values()) if each else bool(settings.notify),
         serve=serve,
         zone=settings.zone.key,
         profile=settings.profile,
         profiles_file=config.absolute(profiles_file) if profiles_file else "",
-        profiles={name: str(one.data_dir) for name, one in each.items()},
+        profiles={name: str(portal.data_dir) for name, portal in each.items()},
     )
 
 
@@ -130,16 +136,18 @@ def _read_profiles(file: Path, inbox: Path | None, *, serve: bool) -> dict[str, 
     from b24tools.core.profiles import check_path, choose_profiles
 
     if serve:
-        raise _usage(
+        raise errors.UsageError(
             _("{file} names the folder of many portals, and a service is for one").format(file=file),
             _("`b24tools --profile NAME schedule` sets it up."),
         )
     if inbox:
         check_path(inbox)
-    found = {one.name: config.inspect({}, one.file, one.name) for one in choose_profiles(None, file)[0]}
-    for inspection in found.values():
+    inspections = {
+        profile.name: config.inspect({}, profile.file, profile.name) for profile in choose_profiles(None, file)[0]
+    }
+    for inspection in inspections.values():
         _require(inspection, "B24_DATA_DIR")
-    return {name: inspection.settings for name, inspection in found.items()}
+    return {name: inspection.settings for name, inspection in inspections.items()}
 
 
 def _require(inspection: config.Inspection, *names: str) -> None:
@@ -217,7 +225,3 @@ def _use_windows(wanted: Installation, *, install: bool, remove: bool) -> str:
     if wanted.serve:
         print_text(f"\n<!-- {winsw} -->\n{render_schedule.winsw(wanted).rstrip()}")
     return ""
-
-
-def _usage(message: str, hint: str) -> errors.ConfigError:
-    return errors.ConfigError(message, hint, code=errors.ErrorCode.USAGE)

@@ -39,7 +39,7 @@ def snapshot(
     as_json: Json = False,
 ) -> int:
     """Collect the closed tasks of a week. They go into the database, with the people."""
-    from b24tools.jobs import snapshot
+    from b24tools.jobs import snapshot as job
     from b24tools.scheduling.holidays import production_calendar
 
     invocation: Invocation = ctx.obj
@@ -48,14 +48,14 @@ def snapshot(
     settings, now = session.settings, context.now()
     zone = settings.zone
     if sum((week is not None, since is not None, reconcile)) > 1:
-        raise errors.ConfigError(_("--week, --since and --reconcile exclude each other"), _("Name one of them."))
+        raise errors.UsageError(_("--week, --since and --reconcile exclude each other"), _("Name one of them."))
     weeks: list[periods.Period] = []  # none: the database decides
     if week is not None:
         weeks = [_read_week(week, zone, now)]
     elif since is not None:
         weeks = _read_since(since, zone, now)
     elif reconcile:
-        weeks = snapshot.last_two(now, zone)
+        weeks = job.last_two(now, zone)
     if not reconcile:
         with session.open_store() as store:
             mode = store.settings.get("producer_mode")
@@ -71,7 +71,7 @@ def snapshot(
             invocation.send_messages(session)
             return 0
     with session.snapshot_tools() as (client, store), messenger.progress(time_left=True) as progress:
-        rules = snapshot.Rules(
+        rules = job.Rules(
             zone,
             settings.directory_cache_h,
             settings.people_cache_h,
@@ -82,8 +82,8 @@ def snapshot(
             hide=settings.order_scrubber.hide,
             at_night=reconcile,
         )
-        weeks = weeks or snapshot.due(store, now, zone)
-        result = snapshot.take(store, client, weeks, rules, now=context.now, progress=progress)
+        weeks = weeks or job.due(store, now, zone)
+        result = job.take(store, client, weeks, rules, now=context.now, progress=progress)
     invocation.send_messages(session)
     error, warnings = None, list(result.warnings)
     if not result.complete:
@@ -103,7 +103,7 @@ def snapshot(
     messenger.record(logging.INFO, "; ".join(lines))
     if as_json:
         invocation.print_json(render_snapshot.data(result, zone), warnings=warnings, error=error)
-    elif messenger.level >= 0:
+    elif not messenger.is_quiet:
         print_text("\n".join(lines))
     if error:
         messenger.error(error)
@@ -146,18 +146,18 @@ def _read_week(text: str, zone: ZoneInfo, now: datetime) -> periods.Period:
     hint = _("An example: --week 2026-W47")
     week = periods.parse(text, zone)
     if week.kind != periods.WEEK:
-        raise errors.ConfigError(_('--week "{text}" is not a week').format(text=text), hint)
+        raise errors.UsageError(_('--week "{text}" is not a week').format(text=text), hint)
     if week.first.year < EARLIEST or week.start > now:
-        raise errors.ConfigError(_("{week} is not a week that has begun").format(week=week.label), hint)
+        raise errors.UsageError(_("{week} is not a week that has begun").format(week=week.label), hint)
     return week
 
 
 def _read_since(text: str, zone: ZoneInfo, now: datetime) -> list[periods.Period]:
-    from b24tools.jobs import snapshot
+    from b24tools.jobs import snapshot as job
 
     hint = _("An example: --since 2026-01-01")
     today = now.astimezone(zone).date()
     day = periods.read_day(text, today)
     if day > today:
-        raise errors.ConfigError(_("--since {day}: the date is out of range").format(day=day), hint)
-    return snapshot.since(day, now, zone)
+        raise errors.UsageError(_("--since {day}: the date is out of range").format(day=day), hint)
+    return job.since(day, now, zone)

@@ -9,6 +9,7 @@ import typer
 from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import READING, explain
+from b24tools.cli.usage import refuse_json_with
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _
 
@@ -40,24 +41,18 @@ def today(
     as_json: Json = False,
 ) -> None:
     """Show the work list of a day. Of each person what to do when, for which order, and what has to be done before."""
-    from b24tools.jobs import today
+    from b24tools.jobs import today as job
     from b24tools.render import today as render_today
     from b24tools.render import today_sheets
     from b24tools.render.console import print_file
 
     invocation: Invocation = ctx.obj
-    if as_json and form != "table":
-        raise errors.ConfigError(_("--json is a format of its own"), _("Leave out --json or --format."))
+    refuse_json_with(form, as_json=as_json)
     session = invocation.open_session()
     settings = session.settings
-    with (
-        invocation.messenger.progress() as progress,
-        session.assign_tools(dry_run=True, progress=progress) as tools,
-    ):
-        rules = context.assign_rules(settings, tools.store, {})
+    with invocation.open_planning(session, read_only=True) as (tools, rules):
         date = periods.read_day(day, context.now().astimezone(settings.zone).date()) if day else None
-        result = today.read_today(tools, rules, name, date)
-        invocation.messenger.detail(_("requests to the portal: {count}").format(count=tools.client.requests))
+        result = job.read_today(tools, rules, name, date)
     if as_json:
         invocation.print_json(render_today.data(result, settings.zone), warnings=result.warnings)
     elif form == "csv":

@@ -28,18 +28,18 @@ def why(
     as_json: Json = False,
 ) -> None:
     """Say why a task went to its person. It tells who was considered, and who was free when."""
-    from b24tools.jobs import why
+    from b24tools.jobs import why as job
 
     invocation: Invocation = ctx.obj
     if (task_id is None) == (order is None):
-        raise errors.ConfigError(_("give the number of a task, or --order NUMBER"), _("See `b24tools why --help`."))
+        raise errors.UsageError(_("give the number of a task, or --order NUMBER"), _("See `b24tools why --help`."))
     session = invocation.open_session()
     zone, folder = session.settings.zone, session.settings.database_place
     with session.read_store() as store:
         if order is not None:
-            decisions, warnings = why.explain_order(store, order, folder)
+            decisions, warnings = job.explain_order(store, order, folder)
         else:
-            decisions, warnings = [why.explain(store, task_id or 0, folder)], []
+            decisions, warnings = [job.explain(store, task_id or 0, folder)], []
     if as_json:
         shown = [render_why.data(decision, zone) for decision in decisions]
         invocation.print_json(shown if order is not None else shown[0], warnings=warnings)

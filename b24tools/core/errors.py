@@ -2,6 +2,7 @@
 
 B24ToolsError            1   failed
 ├── ConfigError          2   settings: which one, what was expected, where to set it
+│   └── UsageError       2   the command line: what is wrong with it, and what is right
 ├── OrderError           2   a bad order: the field's path, the value, the reason
 ├── Busy                 75  another run holds the lock: whose, since when
 └── PortalError          1   the portal refused: method, code, description - never the URL
@@ -89,6 +90,12 @@ class ConfigError(B24ToolsError):
 
     code = ErrorCode.SETTINGS
     exit_status = 2
+
+
+class UsageError(ConfigError):
+    """The command line is wrong, or names what cannot be read."""
+
+    code = ErrorCode.USAGE
 
 
 class OrderError(B24ToolsError):

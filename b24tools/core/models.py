@@ -11,6 +11,10 @@ from typing import NamedTuple
 Progress = Callable[[str, int, int | None], None]  # the stage, how much of it is done, of how much if that is known
 
 
+def no_progress(_stage: str, _done: int, _total: int | None) -> None:
+    """Show nothing, for where nobody waits."""
+
+
 class Status(IntEnum):
     """A task's stored status (`status` in answers, `REAL_STATUS` in filters)."""
 

@@ -121,7 +121,7 @@ def parse(text: str, zone: ZoneInfo) -> Period:
             return containing(date(year, 1, 1), YEAR, zone)
     except ValueError:
         pass
-    raise errors.ConfigError(
+    raise errors.UsageError(
         _('"{text}" is not a period').format(text=text),
         _("Examples: 2026-W47 (a week), 2026-11 (a month), 2026-Q4 (a quarter), 2026 (a year)"),
     )
@@ -146,16 +146,13 @@ def read_day(text: str, today: date) -> date:
     if days:
         day = min(days, key=lambda day: abs(day - today))
         if day.year < 2000 or day.year > today.year + _FAR_YEARS:
-            raise errors.ConfigError(
+            raise errors.UsageError(
                 _('"{text}" is too far away').format(text=text.strip()),
                 _("Give a day from 2000 on, and of the next five years at most."),
-                code=errors.ErrorCode.USAGE,
             )
         return day
-    raise errors.ConfigError(
-        _('"{text}" is not a day').format(text=text.strip()),
-        _("Examples: tomorrow, 30.11, 30.11.2026, 2026-11-30."),
-        code=errors.ErrorCode.USAGE,
+    raise errors.UsageError(
+        _('"{text}" is not a day').format(text=text.strip()), _("Examples: tomorrow, 30.11, 30.11.2026, 2026-11-30.")
     )
 
 
@@ -167,14 +164,11 @@ def read_days_away(first: str | None, last: str | None, today: date) -> tuple[da
     start = read_day(first, today) if first else None
     end = read_day(last, today) if last else start
     if start and end and end < start:
-        raise errors.ConfigError(
-            _("--until lies before --from"), _("Give the first and the last day away."), code=errors.ErrorCode.USAGE
-        )
+        raise errors.UsageError(_("--until lies before --from"), _("Give the first and the last day away."))
     if end and end < today:
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _("these days are over: {day} is past").format(day=f"{end:%d.%m.%Y}"),
             _("Give as --until the last day away: today or a later one."),
-            code=errors.ErrorCode.USAGE,
         )
     return start, end
 
@@ -183,7 +177,7 @@ def parse_span(text: str) -> timedelta:
     """Read `26h`, `90m`, `2d`; more than a century is one. Raises ConfigError."""
     match = _SPAN.fullmatch(text.strip().lower())
     if not match:
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _('"{text}" is not a span of time').format(text=text), _("Examples: 26h, 90m, 2d (hours, minutes, days)")
         )
     return min(timedelta(**{_UNITS[match[2]]: float(match[1])}), CENTURY)

@@ -58,10 +58,9 @@ def list_profiles(folder: Path) -> tuple[list[Profile], list[str]]:
 def find_profile(name: str, env_file: Path | None, *, must_exist: bool = True) -> Profile:
     """Return the profile of a name, which is no path. Raises ConfigError."""
     if not NAME.fullmatch(name):
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _('"{name}" cannot be the name of a profile').format(name=name),
             _("It has at most 30 small Latin letters, digits and hyphens, as in plant-2; it is no path."),
-            code=errors.ErrorCode.USAGE,
         )
     folder = find_folder(env_file)
     profile = Profile(name, folder / f"{name}{SUFFIX}")
@@ -93,10 +92,9 @@ def choose_profiles(
 def check_path(path: Path | str) -> None:
     """Raise ConfigError for a path that would be the same for all profiles."""
     if PLACEHOLDER not in str(path):
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _("{path} would be one and the same for all portals").format(path=path),
             _("Write {profile} where the profile's name goes: /srv/1c/{profile}."),
-            code=errors.ErrorCode.USAGE,
         )
 
 

@@ -70,12 +70,11 @@ def list_norms(store: Store, people: PeopleFile, month: Period, position: str | 
     chosen = [one for one in found if same_name(one.position) == same_name(position)]
     if not chosen:
         nearest = nearest_name(position, names.values())
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _('the position "{name}" is in no closed task and in no plan of last month').format(name=position),
             _('The nearest name is "{nearest}".').format(nearest=nearest)
             if nearest
             else _("`b24tools norms` shows all positions; `b24tools snapshot` collects closed tasks."),
-            code=errors.ErrorCode.USAGE,
         )
     return chosen
 

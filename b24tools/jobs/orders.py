@@ -52,7 +52,7 @@ def read_since(store: Orders, text: str, now: datetime) -> int:
         return store.last_change_before(now - periods.parse_span(text))
     except errors.ConfigError as error:
         message = _('"{text}" is neither a cursor nor a span of time').format(text=text)
-        raise errors.ConfigError(message, error.hint, code=errors.ErrorCode.USAGE) from None
+        raise errors.UsageError(message, error.hint) from None
 
 
 def list_orders(

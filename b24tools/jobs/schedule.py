@@ -266,10 +266,9 @@ def _check_access(installation: Installation) -> None:
     try:
         person = pwd.getpwnam(installation.user)
     except KeyError:
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _("there is no user {name}").format(name=installation.user),
             _("Make one, `useradd --system {name}`, or name another one with --user.").format(name=installation.user),
-            code=errors.ErrorCode.USAGE,
         ) from None
     groups = os.getgrouplist(person.pw_name, person.pw_gid)
 
@@ -357,10 +356,9 @@ def remove_tasks(names: Sequence[str]) -> list[str]:
 
 def _check_windows() -> None:
     if os.name != "nt":
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _("Task Scheduler is a part of Windows, and this is another system"),
             _("Without --install the entries are printed; run this on the Windows machine itself."),
-            code=errors.ErrorCode.USAGE,
         )
 
 

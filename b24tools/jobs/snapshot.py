@@ -23,7 +23,7 @@ from b24tools.bitrix24.pagination import PROBE_PAGES, TASKS, USERS, Pages, Pagin
 from b24tools.bitrix24.portal_time import PortalClock
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _, ngettext
-from b24tools.core.models import Department, Owner, Progress, Status
+from b24tools.core.models import Department, Owner, Progress, Status, no_progress
 from b24tools.core.threads import run_beside
 from b24tools.core.timestamps import to_seconds
 from b24tools.scheduling.calendar import DayRule
@@ -140,7 +140,7 @@ def take(
     rules: Rules,
     *,
     now: Callable[[], datetime],
-    progress: Progress = lambda _stage, _done, _total: None,
+    progress: Progress = no_progress,
 ) -> Result:
     """Read the tasks closed in these weeks (which follow each other), and people and departments if they are stale.
 

@@ -104,10 +104,9 @@ def list_work(found: Standings, team: Team, portal_url: str, day: date | None = 
     today = found.now.astimezone(zone).date()
     day = day or today
     if day < today:
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _("{day} is over: a work list says what is still to be done").format(day=day.isoformat()),
             _("`b24tools orders` shows what was done, `b24tools history` when it was sent."),
-            code=errors.ErrorCode.USAGE,
         )
     start, end = (datetime.combine(one, time(), zone) for one in (day, day + timedelta(days=1)))
     people = [

@@ -92,7 +92,7 @@ def find_json(data: bytes) -> tuple[bytes, bool]:
     if bare := _BARE_FIELD.match(data, 0, _NEAR_START):
         return data[bare.end() :], False
     fields = [(part, _ENCODED_FIELD.match(part, 0, _NEAR_START)) for part in data.split(b"&", _MOST_FIELDS)]
-    values = [part[found.end() :] for part, found in fields if found]
+    values = [part[match.end() :] for part, match in fields if match]
     if len(values) != 1:
         return data, False
     try:
@@ -103,8 +103,8 @@ def find_json(data: bytes) -> tuple[bytes, bool]:
 
 def find_charset(content_type: str) -> str:
     """The charset of a Content-Type; "" without one."""
-    found = _CHARSET.search(content_type)
-    return found[1] if found else ""
+    match = _CHARSET.search(content_type)
+    return match[1] if match else ""
 
 
 def decode(data: bytes, charset: str = "") -> str:
@@ -220,16 +220,16 @@ class Twice(tuple[Any, ...]):
 
 def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object of JSON, with `Twice` for what stands under one key more than once. Raise OrderError."""
-    found = dict(pairs)
-    if (longest := max(found, key=len, default="")) and len(longest) > _LONGEST_KEY:
+    members = dict(pairs)
+    if (longest := max(members, key=len, default="")) and len(longest) > _LONGEST_KEY:
         text = _("the key {key} is longer than the {most} characters that a key may have")
         raise errors.OrderError(text.format(key=show(longest), most=_LONGEST_KEY))
-    if len(found) < len(pairs):
+    if len(members) < len(pairs):
         by_key: dict[str, list[Any]] = {}
         for key, value in pairs:
             by_key.setdefault(key, []).append(value)
-        found = {key: Twice(given) if len(given) > 1 else given[0] for key, given in by_key.items()}
-    return found
+        members = {key: Twice(given) if len(given) > 1 else given[0] for key, given in by_key.items()}
+    return members
 
 
 def _too_much(message: str) -> errors.OrderError:

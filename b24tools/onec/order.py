@@ -108,7 +108,9 @@ class _Model(BaseModel):
         if not isinstance(value, dict):
             raise ValueError(_("{value} is not an object").format(value=values.show(value)))
         aliases = {
-            str(one.validation_alias): one.is_required() for one in cls.model_fields.values() if one.validation_alias
+            str(field_info.validation_alias): field_info.is_required()
+            for field_info in cls.model_fields.values()
+            if field_info.validation_alias
         }
         keys = _find_keys(value, aliases)
         _check_keys(value, keys, aliases, info.context)
@@ -254,14 +256,14 @@ def read_orders(
             raise errors.OrderError(_("the list of orders is empty"))
         orders: list[Order] = []
         for place, item in enumerate(parsed):
-            orders += [_read_order(one, source, f"[{place}]") for one in wrapping.unwrap(item)]
+            orders += [_read_order(raw, source, f"[{place}]") for raw in wrapping.unwrap(item)]
         return orders
-    found = wrapping.unwrap(parsed)
-    if len(found) > 1:
-        return [_read_order(one, source, f"[{place}]") for place, one in enumerate(found)]
-    if not isinstance(found[0], dict):
+    raw_orders = wrapping.unwrap(parsed)
+    if len(raw_orders) > 1:
+        return [_read_order(raw, source, f"[{place}]") for place, raw in enumerate(raw_orders)]
+    if not isinstance(raw_orders[0], dict):
         raise errors.OrderError(_("{value} is not an order").format(value=values.show(parsed)))
-    return [_read_order(found[0], source)]
+    return [_read_order(raw_orders[0], source)]
 
 
 def _read_order(raw: Any, source: _Source, place: str = "") -> Order:
@@ -374,24 +376,24 @@ def _find_likely_key(location: tuple[int | str, ...], raw: Any) -> str:
 def _find_keys(value: Mapping[str, Any], aliases: Iterable[str]) -> dict[str, str]:
     """Under which key each alias is written here: what looks alike is one key."""
     written = {same_name(key): key for key in value}
-    found = {}
+    by_alias = {}
     for alias in aliases:
         spellings = (_WANTED, _WANTED_SPELT_RIGHT) if alias == _WANTED else (alias,)
         keys = [key for name in spellings if (key := name if name in value else written.get(same_name(name)))]
         if keys:
-            found[alias] = next((key for key in keys if not values.is_blank(value[key])), keys[0])
-    return found
+            by_alias[alias] = next((key for key in keys if not values.is_blank(value[key])), keys[0])
+    return by_alias
 
 
 def _check_keys(
-    value: Mapping[str, Any], found: Mapping[str, str], aliases: Mapping[str, bool], source: _Source
+    value: Mapping[str, Any], by_alias: Mapping[str, str], aliases: Mapping[str, bool], source: _Source
 ) -> None:
     """Refuse a known key that stands twice, or whose letters only look like its own; note what is nearly a known key.
 
     `aliases` are the known keys, each with whether it is required.
     """
     names, looks = _fold_keys(tuple(aliases))
-    absent = [alias for alias, required in aliases.items() if not required and alias not in found]
+    absent = [alias for alias, required in aliases.items() if not required and alias not in by_alias]
     seen: set[str] = set()
     for key, item in value.items():
         if (name := same_name(key)) in names:
@@ -399,7 +401,7 @@ def _check_keys(
                 raise ValueError(_("the key {key} stands twice: leave only one").format(key=values.show(key)))
             seen.add(name)
         elif meant := looks.get(look(key)):
-            if meant in found or not aliases.get(meant):  # else it is missing, and the message says why
+            if meant in by_alias or not aliases.get(meant):  # else it is missing, and the message says why
                 text = _("{key} is not {known}").format(key=values.show(key), known=values.show(meant))
                 raise ValueError(text + describe_foreign_letters(key, meant))
         elif near := next((alias for alias in _find_near(key, source) if alias in absent), None):
@@ -433,8 +435,8 @@ def _find_near(key: str, source: _Source) -> list[str]:
         if len(key) > _LONGEST_KEY or len(source.near) >= _MOST_COMPARED:
             return []
         models = (Order, Line, Attachment)
-        fields = [one for model in models for one in model.model_fields.values() if not one.is_required()]
-        optional = [str(one.validation_alias) for one in fields if one.validation_alias]
+        fields = [info for model in models for info in model.model_fields.values() if not info.is_required()]
+        optional = [str(info.validation_alias) for info in fields if info.validation_alias]
         source.near[key] = [known for known in optional if _is_near(key, known)]
     return source.near[key]
 

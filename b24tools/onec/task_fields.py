@@ -40,15 +40,15 @@ def keys_by_name(order: Order) -> tuple[str, ...]:
 def keys_of_0_1(order: Order) -> tuple[tuple[str, ...], ...]:
     """For each line the keys that version 0.1 gave it: as a column of 200 characters holds them, and one of 50."""
     seen: Counter[str] = Counter()
-    found = []
+    keys = []
     for line in order.lines:
         base = f"{KEY_PREFIX}{order.id}:{_normalize(line.position_id or line.position)}"
         seen[base] += 1
         key = base if seen[base] == 1 else f"{base}:{seen[base]}"
         if len(key) > MAX_KEY_0_1:
             key = f"{KEY_PREFIX}sha256:{hashlib.sha256(key.encode()).hexdigest()}"
-        found.append(tuple(dict.fromkeys((key, key[:KEY_WIDTH]))))
-    return tuple(found)
+        keys.append(tuple(dict.fromkeys((key, key[:KEY_WIDTH]))))
+    return tuple(keys)
 
 
 def all_keys(order: Order) -> tuple[tuple[str, ...], ...]:
@@ -115,14 +115,14 @@ def describe(customer: str | None, amount: Decimal | None, wanted: datetime | No
 
 def read_description(text: str) -> dict[str, str] | None:
     """What a description of ours says, by the name of the value; None where it has lines that are not ours."""
-    found = {}
+    by_name = {}
     for line in text.splitlines():
         name = next((name for name, label in _LABELS.items() if line.startswith(label)), None)
         if name is None and line.strip():
             return None
         if name is not None:
-            found[name] = " ".join(line.split())
-    return found
+            by_name[name] = " ".join(line.split())
+    return by_name
 
 
 def is_within(description: str, text: str) -> bool:

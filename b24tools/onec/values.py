@@ -147,8 +147,8 @@ def read_id(text: str) -> str:
     makes one space look like another.
     """
     visible = read_visibly(text).lower()
-    found = _GUID.fullmatch(_fold_guid(visible))
-    return "-".join(found.groups()) if found else visible
+    match = _GUID.fullmatch(_fold_guid(visible))
+    return "-".join(match.groups()) if match else visible
 
 
 def _fold_guid(text: str) -> str:
@@ -295,8 +295,8 @@ def _read_written(value: object, zone: ZoneInfo) -> datetime | None:
     if is_blank(value) or _BEFORE_YEAR_1.fullmatch(text):
         return None
     try:
-        if found := _MILLISECONDS.fullmatch(text):
-            passed = timedelta(milliseconds=int(found[1] or found[2]))
+        if match := _MILLISECONDS.fullmatch(text):
+            passed = timedelta(milliseconds=int(match[1] or match[2]))
             if passed < _EMPTY:
                 return None
             written = (_EPOCH + passed).astimezone(zone)
@@ -319,10 +319,10 @@ def _rewrite_as_iso(text: str) -> str:
     if _ISO.fullmatch(text):
         day, mark, rest = text[:10], text[10:11] and "T", text[11:]
         return day + mark + rest.replace(" ", "")
-    if found := _COMPACT.fullmatch(text):
-        year, month, day, *clock = found.groups(default="00")
-    elif found := _PRINTED.fullmatch(text):
-        day, month, year, *clock = found.groups(default="00")
+    if match := _COMPACT.fullmatch(text):
+        year, month, day, *clock = match.groups(default="00")
+    elif match := _PRINTED.fullmatch(text):
+        day, month, year, *clock = match.groups(default="00")
     else:
         return ""
     # 1C prints the hour without a leading zero

@@ -37,13 +37,13 @@ def unwrap(value: Any) -> list[Any]:
     """
     if _is_order(value):
         return [value]
-    found = list(_find(value, _DEEPEST))
-    if len(found) > 1:
+    orders = list(_find(value, _DEEPEST))
+    if len(orders) > 1:
         raise errors.OrderError(
-            _("{count} orders lie in different places of one object: send a list of orders").format(count=len(found))
+            _("{count} orders lie in different places of one object: send a list of orders").format(count=len(orders))
         )
-    if found:
-        return found[0] if isinstance(found[0], list) else found
+    if orders:
+        return orders[0] if isinstance(orders[0], list) else orders
     _refuse_other_forms(value)
     return [value]
 
@@ -63,15 +63,15 @@ def _find(value: Any, depth: int) -> Iterator[Any]:
         for item in value:
             yield from _find(item, depth - 1)
     elif depth and isinstance(value, dict):
-        found = [order for item in value.values() for order in _find(item, depth - 1)]
+        orders = [order for item in value.values() for order in _find(item, depth - 1)]
         outside = (key for key, item in value.items() if look(key) in _IS_OPTIONAL and item not in (None, ""))
-        if found and (key := next(outside, None)):
+        if orders and (key := next(outside, None)):
             raise errors.OrderError(_("{key} stands outside of the order: put it into the order").format(key=key))
         words = (key if item is True else item for key, item in value.items() if item is True or isinstance(item, str))
-        if found and (word := next((word for word in words if _TAKES_BACK.fullmatch(word.strip()[:60])), None)):
+        if orders and (word := next((word for word in words if _TAKES_BACK.fullmatch(word.strip()[:60])), None)):
             text = _("{word} stands beside the order: to cancel an order, send it with Отменен = true")
             raise errors.OrderError(text.format(word=show(word)))
-        yield from found
+        yield from orders
     elif depth and isinstance(value, decoding.Twice) and any(order for item in value for order in _find(item, depth)):
         raise errors.OrderError(_("two orders stand under one key: send a list of orders"))
 
@@ -97,7 +97,7 @@ def _read_xdto(value: Any) -> Any:
     if isinstance(inner, list) and (kind.endswith(("Structure", "Map")) or (inner and all(map(_is_pair, inner)))):
         pairs = ({same_name(key): item for key, item in pair.items()} for pair in inner if isinstance(pair, dict))
         return decoding.make_object(
-            [(str(_read_xdto(one.get("name", one.get("key")))), _read_xdto(one.get("value"))) for one in pairs]
+            [(str(_read_xdto(pair.get("name", pair.get("key")))), _read_xdto(pair.get("value"))) for pair in pairs]
         )
     if isinstance(inner, dict) and kind.endswith("ValueTable"):
         return _read_table(inner)

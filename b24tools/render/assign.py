@@ -14,6 +14,7 @@ from b24tools.core.timestamps import to_text
 from b24tools.render.console import Cell, Column, Messenger, Screen
 from b24tools.render.formats import format_date, format_day, format_moment, format_work
 from b24tools.render.json import describe_error
+from b24tools.render.links import link_task, task_url
 
 LATE = "bold red"
 
@@ -82,16 +83,6 @@ def print_orders(
             screen.print(remark, style)
     if screen.is_terminal and any(task.task_id for order in results for task in order.tasks):
         messenger.info(_("A task opens at {url}").format(url=task_url(portal_url, _("NUMBER"))))
-
-
-def task_url(portal_url: str, task_id: int | str) -> str:
-    """Return where a task opens in the browser, for whoever is signed in."""
-    return f"{portal_url}/company/personal/user/0/tasks/task/view/{task_id}/"
-
-
-def link_task(screen: Screen, portal_url: str, task_id: int) -> Cell:
-    """Return a task's number that opens it on a terminal; elsewhere its address."""
-    return screen.link(f"#{task_id}", task_url(portal_url, task_id))
 
 
 def describe_outcome(outcome: str) -> str:

@@ -18,19 +18,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
+from b24tools.core.models import Progress, no_progress
 from b24tools.core.secrets import Scrubber
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from b24tools.core.models import Progress
-
 LEAST_CELLS = 12  # of a column that folds; with less a table cannot be read
 GLUE = "\ue000"  # a blank at which a line does not end
 PROGRAM = "b24tools"
 RED, YELLOW = 31, 33
-OF_THE_RUN = "run"  # whose trouble it is that comes with any order
+OF_THE_RUN = "run"  # in the place of an order's id: trouble that comes with any order
 MOST_PADDED = 60  # characters that a cell of a plain table may widen its column to
 GAP = "  "  # between the columns of a plain table: one blank is part of many cells
 Cell = str | tuple[str, str]  # a text, or a text with its style
@@ -38,17 +37,25 @@ _portal = ContextVar("portal", default="")  # the profile that this run is about
 
 
 @dataclass(frozen=True)
-class Held:
-    """What is to be said when quiet, if a person must look at it now.
+class Trouble:
+    """What a line of stderr is about. `cause`: what it is the same as; "": nothing, each time it is said anew.
 
-    `cause` says what it is the same as; "": it is always said. `order`: whose trouble it is, of an
-    inbox as file/id, or OF_THE_RUN. `passes`: by itself.
+    Of an inbox, also which order it is about, and in which `file`. `passes`: by itself.
     """
 
-    cause: str
-    say: Callable[[], object]
-    order: str = ""
+    cause: str = ""
+    file: str = ""
+    order_id: str = ""
     passes: bool = False
+
+
+@dataclass(frozen=True)
+class Held:
+    """What was held back while quiet: a line, or more of them, with the trouble or the error that it is about."""
+
+    say: Callable[[], object]
+    trouble: Trouble | None = None
+    error: errors.B24ToolsError | None = None
 
 
 @dataclass
@@ -63,22 +70,27 @@ class Messenger:
     scrub: Callable[[str], str] = Scrubber().scrub
     record: Callable[[int, str], object] = lambda _level, _message: None
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether only data and errors are wanted: -q."""
+        return self.level < 0
+
     def info(self, message: str) -> None:
         """Print a remark, unless quiet."""
         self.record(logging.INFO, message)
-        if self.level >= 0:
+        if not self.is_quiet:
             self._print(message)
 
     def detail(self, message: str) -> None:
         """Print a remark for -v."""
-        if self.level >= 1:
+        if self.level > 0:
             self._print(message)
 
-    def warn(self, message: str, *, cause: str = "", order: str = "") -> None:
-        """Print a remark even when quiet; with a `cause`, see Held, hold it back then."""
+    def warn(self, message: str, trouble: Trouble | None = None) -> None:
+        """Print a remark even when quiet; hold it back then if it is about a trouble."""
         self.record(logging.WARNING, message)
-        if cause and self.level < 0:
-            self.held.append(Held(cause, partial(self._print, message, YELLOW), order))
+        if trouble and self.is_quiet:
+            self.held.append(Held(partial(self._print, message, YELLOW), trouble))
         else:
             self._print(message, YELLOW)
 
@@ -86,21 +98,13 @@ class Messenger:
         """Print what another run has said on its stderr; it has decided that it is worth it."""
         self._print(line)
 
-    def error(self, error: errors.B24ToolsError, *, cause: str | None = None, order: str = "") -> None:
-        """Print in one line what happened, where, and what to do; hold it back while quiet.
-
-        `cause`, `order`: see Held. Else what passes is a cause of its own, and other errors by what they say.
-        """
+    def error(self, error: errors.B24ToolsError, trouble: Trouble | None = None) -> None:
+        """Print in one line what happened, where, and what to do; hold it back while quiet."""
         self.record(logging.ERROR, error.line)
-        if self.level >= 0:
+        if self.is_quiet:
+            self.held.append(Held(partial(self._print, error.line, RED), trouble, error))
+        else:
             self._print(error.line, RED)
-            return
-        passes = error.exit_status == errors.TRY_LATER
-        if passes or error.code == errors.ErrorCode.STALE:
-            cause, order = error.code, ""
-        elif cause is None:
-            cause = "" if error.code in errors.OF_THE_INPUT else error.message
-        self.held.append(Held(cause, partial(self._print, error.line, RED), order, passes))
 
     def trace(self, error: BaseException) -> None:
         """Print the traceback."""
@@ -119,8 +123,8 @@ class Messenger:
     @contextmanager
     def progress(self, *, time_left: bool = False) -> Iterator[Progress]:
         """Draw a bar on a terminal, for what takes longer than a moment; elsewhere nothing."""
-        if self.level < 0 or not sys.stderr.isatty():
-            yield lambda _stage, _done, _total: None
+        if self.is_quiet or not sys.stderr.isatty():
+            yield no_progress
             return
         from rich import progress
         from rich.console import Console
@@ -257,8 +261,8 @@ def wrap_words(text: str, width: int) -> list[str]:
     mark = re.match(r" *(?:[!x→] |-> )?", text)
     indent = " " * len(mark[0]) if mark else ""
 
-    def hold(found: re.Match[str]) -> str:
-        return found[0].replace(" ", GLUE) if len(found[0]) <= width - len(indent) else found[0]
+    def hold(match: re.Match[str]) -> str:
+        return match[0].replace(" ", GLUE) if len(match[0]) <= width - len(indent) else match[0]
 
     wrapper = textwrap.TextWrapper(
         width,

@@ -25,15 +25,17 @@ MANY = 5  # findings, behind which what fails may be out of sight
 def data(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     """The `data` of `doctor --json`."""
     return [
-        {"check": one.check, "status": one.status, "detail": one.detail, "fix": one.fix}
-        | ({"known": one.known} if one.known else {})
-        for one in findings
+        {"check": finding.check, "status": finding.status, "detail": finding.detail, "fix": finding.fix}
+        | ({"known": finding.known} if finding.known else {})
+        for finding in findings
     ]
 
 
 def verdict(findings: Sequence[Finding]) -> str:
     """The line at the end."""
-    failed, warned = (sum(one.status == status and not one.known for one in findings) for status in ("fail", "warn"))
+    failed, warned = (
+        sum(finding.status == status and not finding.known for finding in findings) for status in ("fail", "warn")
+    )
     checks = ngettext("{n} check", "{n} checks", len(findings)).format(n=len(findings))
     failing = ngettext("{n} fails", "{n} fail", failed).format(n=failed)
     warning = ngettext("{n} to look at", "{n} to look at", warned).format(n=warned)
@@ -43,14 +45,14 @@ def verdict(findings: Sequence[Finding]) -> str:
     elif warned:
         text = _("{checks}: nothing fails, {warning}.")
     text = text.format(checks=checks, failing=failing, warning=warning)
-    if known := sum(bool(one.known) for one in findings):
+    if known := sum(bool(finding.known) for finding in findings):
         text += " " + ngettext("{n} is acknowledged.", "{n} are acknowledged.", known).format(n=known)
     return text
 
 
 def verdict_error(findings: Sequence[Finding]) -> errors.B24ToolsError | None:
     """The error for programs when something fails: the first of it."""
-    first = next((one for one in findings if one.status == "fail" and not one.known), None)
+    first = next((finding for finding in findings if finding.status == "fail" and not finding.known), None)
     if first is None:
         return None
     return errors.B24ToolsError(f"{first.check}: {first.detail}", first.fix, code=errors.ErrorCode.CHECKS_FAILED)
@@ -68,15 +70,15 @@ def report(findings: Sequence[Finding], *, folded: bool = True) -> None:
     """
     console = render_console.open_console()
     if not console.is_terminal:
-        for one in findings:
-            if not folded or is_news(one):
-                render_console.print_text(line(one))
-        if folded and (names := [one.check for one in findings if not is_news(one)]):
+        for finding in findings:
+            if not folded or is_news(finding):
+                render_console.print_text(line(finding))
+        if folded and (names := [finding.check for finding in findings if not is_news(finding)]):
             render_console.print_text(f"ok    {', '.join(names)}")
         return
-    for section, rows in groupby(findings, lambda one: one.section):
+    for section, rows in groupby(findings, lambda finding: finding.section):
         _draw(console, section, list(rows), folded=folded)
-    failing = [one for one in findings if one.status == "fail" and is_news(one)]
+    failing = [finding for finding in findings if finding.status == "fail" and is_news(finding)]
     if folded and failing and len(findings) > MANY:
         _draw(console, _("What fails"), failing, folded=False)
 
@@ -102,17 +104,17 @@ def _draw(console: Console, section: str, findings: Sequence[Finding], *, folded
     table.add_column(no_wrap=True, width=1)
     table.add_column(width=MOST_TITLE, overflow="fold")
     table.add_column(overflow="fold", min_width=LEAST_TEXT)
-    quiet = [one for one in findings if folded and not is_news(one)]
-    for one in (one for one in findings if one not in quiet):
-        text = Text("\n".join(render_console.wrap_words(one.detail, room)))
-        if one.known:
-            text.append("\n" + _("acknowledged until {known}").format(known=one.known), style="dim")
-        if one.fix:
-            lines = render_console.wrap_words(f"{arrow} {_write_sentence(one.fix)}", room)
-            text.append("\n" + "\n".join(lines), style=STYLES[one.status])
-        table.add_row(Text(marks[one.status], style=STYLES[one.status]), Text(one.title), text)
+    quiet = [finding for finding in findings if folded and not is_news(finding)]
+    for finding in (finding for finding in findings if finding not in quiet):
+        text = Text("\n".join(render_console.wrap_words(finding.detail, room)))
+        if finding.known:
+            text.append("\n" + _("acknowledged until {known}").format(known=finding.known), style="dim")
+        if finding.fix:
+            lines = render_console.wrap_words(f"{arrow} {_write_sentence(finding.fix)}", room)
+            text.append("\n" + "\n".join(lines), style=STYLES[finding.status])
+        table.add_row(Text(marks[finding.status], style=STYLES[finding.status]), Text(finding.title), text)
     if quiet:
-        names = ", ".join(one.title or one.check for one in quiet)
+        names = ", ".join(finding.title or finding.check for finding in quiet)
         table.add_row(
             Text(marks["ok"], style=STYLES["ok"]),
             Text(_("in order")),

@@ -17,12 +17,12 @@ def data(answers: Sequence[Answer]) -> list[dict[str, Any]]:
     """The `data` of `each --json`."""
     return [
         {
-            "profile": one.profile,
-            "status": one.status,
-            "answer": read_envelope(one),
-            "said": one.err.splitlines(),
+            "profile": answer.profile,
+            "status": answer.status,
+            "answer": read_envelope(answer),
+            "said": answer.err.splitlines(),
         }
-        for one in answers
+        for answer in answers
     ]
 
 
@@ -49,7 +49,7 @@ def describe_cut(limit: str) -> str:
 
 def summarize(answers: Sequence[Answer]) -> str:
     """Say how many portals are done, and name the others with their exit statuses."""
-    others = [f"{one.profile} ({one.status})" for one in answers if one.status]
+    others = [f"{answer.profile} ({answer.status})" for answer in answers if answer.status]
     count = ngettext("{n} portal", "{n} portals", len(answers)).format(n=len(answers))
     if not others:
         return _("{portals}: all done.").format(portals=count)
@@ -77,8 +77,10 @@ def print_checks(answers: Sequence[Answer], limit: str, relay: Callable[[str], o
         envelope = read_envelope(answer) or {}
         findings = envelope.get("data") or []
         by_status: dict[str, list[str]] = {status: [] for status in ("ok", "warn", "fail")}
-        for one in findings:
-            by_status["ok" if "known" in one else one["status"]].append(f"{one['check']}: {one['detail']}")
+        for finding in findings:
+            by_status["ok" if "known" in finding else finding["status"]].append(
+                f"{finding['check']}: {finding['detail']}"
+            )
         first = next(iter(by_status["fail"] or by_status["warn"]), "")
         if not answer.in_time:
             first = describe_cut(limit)
@@ -87,7 +89,7 @@ def print_checks(answers: Sequence[Answer], limit: str, relay: Callable[[str], o
         if not envelope:
             for line in answer.err.splitlines():
                 relay(f"{answer.profile}  {line}")
-        numbers = [str(len(found)) if findings else "-" for found in by_status.values()]
+        numbers = [str(len(texts)) if findings else "-" for texts in by_status.values()]
         rows.append([answer.profile, *numbers, clean(first) or "-"])
     Screen().print_table(columns, rows)
 

@@ -75,10 +75,10 @@ def print_stored(events: Sequence[StoredEvent], zone: ZoneInfo, now: datetime) -
     _print(columns, rows, remarks)
 
 
-def print_found(found: Sequence[Found]) -> None:
+def print_found(entries: Sequence[Found]) -> None:
     """Print a line per event of files, and below them what is none."""
-    rows = [_cells(entry.place, entry.event.name, task_of(entry.event)) for entry in found if entry.event]
-    _print([], rows, [f"{entry.place}: {entry.refusal.message}" for entry in found if entry.refusal])
+    rows = [_cells(entry.place, entry.event.name, task_of(entry.event)) for entry in entries if entry.event]
+    _print([], rows, [f"{entry.place}: {entry.refusal.message}" for entry in entries if entry.refusal])
 
 
 def _print(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], remarks: Sequence[str]) -> None:

@@ -128,3 +128,8 @@ def format_work(seconds: int) -> str:
     if not hours:
         return in_minutes
     return f"{in_hours} {in_minutes}" if minutes and hours < 100 else in_hours
+
+
+def format_busy(busy_s: int, work_s: int) -> str:
+    """Write `3 h of 8 h`: how much of the working time is taken."""
+    return _("{busy} of {work}").format(busy=format_work(busy_s), work=format_work(work_s))

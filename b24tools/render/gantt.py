@@ -48,7 +48,7 @@ class Axis:
         self.start_s, self.end_s = calendar.at(first, 0), calendar.at(first + days * DAY, 0)
         self.work = [
             (max(start, self.start_s), min(end, self.end_s))
-            for start, end in united(span for found in spans.values() for span in found)
+            for start, end in united(span for day_spans in spans.values() for span in day_spans)
             if end > self.start_s and start < self.end_s
         ]
         self._moments, self._widths, self._places = [self.start_s], [REST], [0.0]

@@ -254,7 +254,7 @@ def describe_standing(board: Board) -> list[str]:
     lines = [f"{clean(me.name)}: {place}"]
     if me.missing is not None:
         lines.append(_("to place {place}: {n} more").format(place=me.next_place, n=count_figure(board, me.missing)))
-    trend = ", ".join(f"{one.week[-3:]} {format_figure(board, one.figure)}" for one in me.trend)
+    trend = ", ".join(f"{point.week[-3:]} {format_figure(board, point.figure)}" for point in me.trend)
     lines.append(_("four weeks: {trend}").format(trend=trend))
     if me.best is not None:
         best = count_figure(board, me.best.figure)

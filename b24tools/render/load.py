@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
 from b24tools.core.timestamps import to_text
-from b24tools.render.assign import task_url
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.formats import (
     describe_terms,
@@ -19,6 +18,7 @@ from b24tools.render.formats import (
     get_weekday_letters,
     tell_apart,
 )
+from b24tools.render.links import task_url
 
 if TYPE_CHECKING:
     from b24tools.jobs.load import DayLoad, Load, LoadTask, PersonLoad
@@ -55,9 +55,7 @@ def _task_data(task: LoadTask, zone: ZoneInfo) -> dict[str, Any]:
     return {"task_id": task.id, "title": task.title, **moments, "left_s": task.left_s}
 
 
-def print_load(
-    load: Load, zone: ZoneInfo, now: datetime, screen: Screen | None = None, *, portal_url: str = ""
-) -> None:
+def print_load(load: Load, zone: ZoneInfo, portal_url: str, now: datetime, screen: Screen | None = None) -> None:
     """Print a table per department, with a sign for each day that says how full it is; then a person's tasks.
 
     On a narrow terminal the share has to do without the hours, and absences come below.

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from b24tools.core.i18n import _, current_language, ngettext
 from b24tools.render.formats import (
     describe_terms,
+    format_busy,
     format_days,
     format_moment,
     format_short_day,
@@ -240,7 +241,7 @@ def _name_days(span: Sequence[DayLoad]) -> str:
 @lru_cache(4096)
 def _describe_amount(busy_s: int, work_s: int, language: str) -> str:
     """Write the same amount once, escaped. `language`: that in use."""
-    return escape(_("{busy} of {work}").format(busy=format_work(busy_s), work=format_work(work_s)))
+    return escape(format_busy(busy_s, work_s))
 
 
 def _describe_away(person: PersonLoad, day: date, view: View) -> str:

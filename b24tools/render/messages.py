@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 from b24tools.assignment.standing import AWAY, HoldUp
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.timestamps import from_text
-from b24tools.render.assign import task_url
 from b24tools.render.console import clean
 from b24tools.render.formats import format_date, format_decimal, format_moment
 from b24tools.render.leaderboard_text import MEDALS, describe_benchmarks, describe_goal, describe_heading, name_rows
+from b24tools.render.links import task_url
 from b24tools.render.orders import describe_hold_up, describe_state, ready_at
 from b24tools.store.messages import Message, read_days
 
@@ -95,15 +95,15 @@ def _write_work(
         return after or _("was {before}").format(before=before)
 
     parts = [
-        (_("Given to you: {n}"), [one for one in changes if one["before"] is None]),
-        (_("Moved: {n}"), [one for one in changes if one["before"] and one["after"]]),
-        (_("Not yours any more: {n}"), [one for one in changes if one["after"] is None]),
+        (_("Given to you: {n}"), [change for change in changes if change["before"] is None]),
+        (_("Moved: {n}"), [change for change in changes if change["before"] and change["after"]]),
+        (_("Not yours any more: {n}"), [change for change in changes if change["after"] is None]),
     ]
     lines, left = [_bold(_("Your work has changed"))], MOST_LINES
     for title, part in parts:
         if part:
             lines.append(title.format(n=len(part)))
-            lines += [_write_change(one, portal_url, tell(one)) for one in part[:left]]
+            lines += [_write_change(change, portal_url, tell(change)) for change in part[:left]]
             left -= min(left, len(part))
     if (more := len(changes) - MOST_LINES) > 0:
         text = ngettext("… and {n} more: {all}", "… and {n} more: {all}", more)
@@ -200,11 +200,11 @@ def write_work(people: Sequence[tuple[str, Sequence[Work]]], portal_url: str, no
     title = _("Today, {day}").format(day=format_date(now))
     if is_own and people:
         ((_who, jobs),) = people
-        names = [_link(task_url(portal_url, one.task_id), one.title) for one in jobs]
-        return _write_part(title, [f"• {_write_job(one, name, now)}" for one, name in zip(jobs, names, strict=True)])
+        names = [_link(task_url(portal_url, job.task_id), job.title) for job in jobs]
+        return _write_part(title, [f"• {_write_job(job, name, now)}" for job, name in zip(jobs, names, strict=True)])
     lines = []
     for name, jobs in people:
-        shown = "; ".join(_write_job(one, escape(one.title), now) for one in jobs[:MOST_OF_PERSON])
+        shown = "; ".join(_write_job(job, escape(job.title), now) for job in jobs[:MOST_OF_PERSON])
         lines.append(" ".join([f"• {_bold(escape(name))}: {shown}", *_and_more(len(jobs) - MOST_OF_PERSON)]))
     return _write_part(title, lines)
 
@@ -223,9 +223,9 @@ def _clock_of(job: Work, now: datetime) -> str:
 def write_findings(findings: Iterable[Finding]) -> str:
     """Write what doctor found that is not ok."""
     lines = [
-        f"• {escape(one.title)}: {escape(one.detail)}" + (f" → {escape(one.fix)}" if one.fix else "")
-        for one in findings
-        if one.status != "ok" and not one.known
+        f"• {escape(finding.title)}: {escape(finding.detail)}" + (f" → {escape(finding.fix)}" if finding.fix else "")
+        for finding in findings
+        if finding.status != "ok" and not finding.known
     ]
     return _write_part(_("Doctor: {n} to look at"), lines)
 

@@ -20,10 +20,10 @@ def data(norms: Sequence[Norm]) -> list[dict[str, Any]]:
     """Return the `data` of `norms --json`."""
     rows = []
     for norm in norms:
-        one = norm.factors
-        figures = (one.median, one.q1, one.q3) if one else (None, None, None)
+        factors = norm.factors
+        figures = (factors.median, factors.q1, factors.q3) if factors else (None, None, None)
         median, q1, q3 = (None if figure is None else float(figure) for figure in figures)
-        row = {"position": norm.position, "n": one.n if one else 0, "median": median, "q1": q1, "q3": q3}
+        row = {"position": norm.position, "n": factors.n if factors else 0, "median": median, "q1": q1, "q3": q3}
         last = {"tasks": norm.planned, "estimate_s": norm.planned_s, "with_norm_s": norm.with_norm_s}
         rows.append(row | {"enough": norm.is_enough, "last_month": last})
     return rows
@@ -35,9 +35,9 @@ def to_csv(norms: Sequence[Norm]) -> str:
         [_("Position"), _("Tasks"), *_titles(), _("Planned last month, h"), _("With the norm, h")]
     ]
     for norm in norms:
-        one = norm.factors
+        factors = norm.factors
         hours = [format_decimal(seconds / 3600) for seconds in (norm.planned_s, norm.with_norm_s)]
-        rows.append([make_inert(norm.position), one.n if one else 0, *_figures(norm), *hours])
+        rows.append([make_inert(norm.position), factors.n if factors else 0, *_figures(norm), *hours])
     return write_csv(rows)
 
 
@@ -68,8 +68,8 @@ def _titles() -> list[str]:
 
 def _figures(norm: Norm) -> list[str]:
     """Write median and quartiles: 1 is what 1C gives."""
-    one = norm.factors
-    return [_format(figure) for figure in ((one.median, one.q1, one.q3) if one else (None, None, None))]
+    factors = norm.factors
+    return [_format(figure) for figure in ((factors.median, factors.q1, factors.q3) if factors else (None, None, None))]
 
 
 def _format(figure: Fraction | None) -> str:

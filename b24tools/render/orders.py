@@ -12,10 +12,10 @@ from b24tools.core.i18n import _, pgettext
 from b24tools.core.models import Status
 from b24tools.core.sizes import format_duration
 from b24tools.core.timestamps import to_text
-from b24tools.render.assign import link_task
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.csv_file import make_inert, write_csv
 from b24tools.render.formats import format_date, format_day, format_moment
+from b24tools.render.links import link_task
 from b24tools.store.orders import ENDED_CANCELLED
 
 if TYPE_CHECKING:

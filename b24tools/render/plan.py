@@ -14,7 +14,6 @@ from b24tools.core.i18n import _, ngettext, pgettext
 from b24tools.core.models import Status
 from b24tools.jobs.orders import make_safe
 from b24tools.render import gantt
-from b24tools.render.assign import task_url
 from b24tools.render.formats import (
     describe_terms,
     format_day,
@@ -23,6 +22,7 @@ from b24tools.render.formats import (
     format_work,
     tell_apart,
 )
+from b24tools.render.links import task_url
 from b24tools.render.load import list_absences
 from b24tools.render.markup import Html, element, join
 from b24tools.render.orders import describe_hold_up, describe_line, describe_state, name_person

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.sizes import format_duration
 from b24tools.core.timestamps import to_text
-from b24tools.render.assign import LATE, task_url
+from b24tools.render.assign import LATE
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.formats import format_moment
+from b24tools.render.links import task_url
 
 STYLES = {"planned": "cyan", "moved": "green", "skipped": "yellow", "failed": "bold red"}
 
@@ -57,9 +58,7 @@ def _place_data(place: Place, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def print_replan(
-    result: Replan, zone: ZoneInfo, now: datetime, screen: Screen | None = None, *, portal_url: str = ""
-) -> None:
+def print_replan(result: Replan, zone: ZoneInfo, portal_url: str, now: datetime, screen: Screen | None = None) -> None:
     """Print what moves from whom to whom and when, what stays though it should move, and the orders."""
     screen = screen or Screen()
     if result.moves:
@@ -71,7 +70,7 @@ def print_replan(
             Column(_("Why"), overflow="fold"),
             Column(_("Outcome"), overflow="fold"),
         ]
-        rows = [_row(move, zone, now, portal_url, screen) for move in result.moves]
+        rows = [_row(move, zone, portal_url, now, screen) for move in result.moves]
         planned = describe_outcome("planned"), STYLES["planned"]
         if all(row[-1] == planned for row in rows):  # then it says nothing, and takes room
             columns, rows = columns[:-1], [row[:-1] for row in rows]
@@ -99,7 +98,7 @@ def describe(result: Replan) -> str:
     return _("Moves: {tasks}; orders that end at another time: {orders}.").format(tasks=tasks, orders=orders)
 
 
-def _row(move: MoveResult, zone: ZoneInfo, now: datetime, portal_url: str, screen: Screen) -> list[Cell]:
+def _row(move: MoveResult, zone: ZoneInfo, portal_url: str, now: datetime, screen: Screen) -> list[Cell]:
     before, after = move.before, move.after
     person, start = before.responsible[1], format_moment(before.start, zone, now)
     is_staying = after is not None and after.responsible == before.responsible

@@ -64,7 +64,7 @@ def _describe_time(entry: Entry) -> str:
 
 def units(installation: Installation) -> dict[str, str]:
     """Return systemd's units by their file names: a timer for each entry, a path for the inbox, the service."""
-    found: dict[str, str] = {}
+    by_file: dict[str, str] = {}
     for entry in installation.entries():
         name, about = f"{installation.name}-{entry.name}", f"Description=b24tools: {entry.purpose}"
         wait = [f"ExecStartPre=sleep {SETTLES_S}"] if entry.name == "assign" else []
@@ -75,15 +75,15 @@ def units(installation: Installation) -> dict[str, str]:
             "SuccessExitStatus=75",
             f"TimeoutStartSec={'infinity' if installation.profiles else '1h'}",  # `each` has a limit for each of them
         ]
-        found[f"{name}.service"] = _service(installation, about, service)
+        by_file[f"{name}.service"] = _service(installation, about, service)
         exact = ["AccuracySec=1s"] if entry.every_min else ["Persistent=true"]
         timer = [f"OnCalendar={_calendar(entry, installation.zone)}", *exact]
-        found[f"{name}.timer"] = _unit(
+        by_file[f"{name}.timer"] = _unit(
             installation, ("Unit", [about]), ("Timer", timer), ("Install", ["WantedBy=timers.target"])
         )
         if entry.name == "assign":
             path = [f"PathChanged={inbox.replace('%', '%%')}" for inbox in installation.inboxes]
-            found[f"{name}.path"] = _unit(
+            by_file[f"{name}.path"] = _unit(
                 installation, ("Unit", [about]), ("Path", path), ("Install", ["WantedBy=paths.target"])
             )
     if installation.serve:
@@ -96,8 +96,8 @@ def units(installation: Installation) -> dict[str, str]:
         ]
         target = "multi-user.target" if installation.user else "default.target"
         text = _service(installation, "Description=b24tools", service)
-        found[f"{installation.name}.service"] = f"{text}\n[Install]\nWantedBy={target}\n"
-    return found
+        by_file[f"{installation.name}.service"] = f"{text}\n[Install]\nWantedBy={target}\n"
+    return by_file
 
 
 def _calendar(entry: Entry, zone: str) -> str:
@@ -110,7 +110,7 @@ def _calendar(entry: Entry, zone: str) -> str:
 def _service(installation: Installation, about: str, lines: Sequence[str]) -> str:
     network = ["Wants=network-online.target", "After=network-online.target"] if installation.user else []
     may_be_missing = [*installation.profiles.values(), *installation.inboxes]
-    folders = [*([] if installation.profiles else [installation.data_dir]), *(f"-{one}" for one in may_be_missing)]
+    folders = [*([] if installation.profiles else [installation.data_dir]), *(f"-{path}" for path in may_be_missing)]
     limits = ["NoNewPrivileges=true"]
     if installation.user:
         lines = [f"User={installation.user}", *lines]

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
 from b24tools.core.timestamps import to_text
-from b24tools.render.assign import task_url
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.csv_file import make_inert, write_csv
 from b24tools.render.formats import format_date, format_long_day, format_moment, format_span, format_work, tell_apart
+from b24tools.render.links import task_url
 
 if TYPE_CHECKING:
     from b24tools.jobs.today import Job, Today, WorkList
@@ -24,14 +24,18 @@ def data(today: Today, zone: ZoneInfo) -> list[dict[str, Any]]:
     """Return the `data` of `today --json`; times in `zone` with their offset."""
     return [
         {
-            "person": {"id": one.person.id, "name": one.person.name, "department": one.department.name},
+            "person": {
+                "id": work_list.person.id,
+                "name": work_list.person.name,
+                "department": work_list.department.name,
+            },
             "date": today.day.isoformat(),
-            "minutes": one.busy_s // 60,
-            "of_minutes": one.work_s // 60,
-            "absences": [[to_text(start, zone), to_text(end, zone)] for start, end in one.away],
-            "tasks": [_job_data(job, today, zone) for job in one.jobs],
+            "minutes": work_list.busy_s // 60,
+            "of_minutes": work_list.work_s // 60,
+            "absences": [[to_text(start, zone), to_text(end, zone)] for start, end in work_list.away],
+            "tasks": [_job_data(job, today, zone) for job in work_list.jobs],
         }
-        for one in today.lists
+        for work_list in today.lists
     ]
 
 
@@ -65,8 +69,8 @@ def to_csv(today: Today, zone: ZoneInfo) -> str:
     who = [_("Date"), _("Department"), _("Person"), _("Start"), _("Finish"), _("Minutes")]
     what = [_("Order"), _("Customer"), _("Position"), _("Task"), _("Deadline"), _("Late"), _("After"), "ID"]
     rows: list[Sequence[object]] = [[*who, *what]]
-    for one in today.lists:
-        for job in one.jobs:
+    for work_list in today.lists:
+        for job in work_list.jobs:
             start, end = (moment.astimezone(zone) for moment in (job.slot.start, job.slot.end))
             deadline = job.task.deadline and job.task.deadline.astimezone(zone)
             texts = [
@@ -78,7 +82,7 @@ def to_csv(today: Today, zone: ZoneInfo) -> str:
             rows.append(
                 [
                     format_date(today.day),
-                    *map(make_inert, (one.department.name, one.person.name)),
+                    *map(make_inert, (work_list.department.name, work_list.person.name)),
                     f"{start:%H:%M}",
                     format_end(end, today.day),
                     job.slot.work_s // 60,
@@ -96,7 +100,7 @@ def print_today(today: Today, zone: ZoneInfo, screen: Screen | None = None) -> N
     """Print a table for each person who has something to do, then who has nothing."""
     screen = screen or Screen()
     screen.print(format_long_day(today.day), "bold")
-    names = tell_apart((one.person.id, one.person.name) for one in today.lists)
+    names = tell_apart((work_list.person.id, work_list.person.name) for work_list in today.lists)
     columns = [
         Column(_("Time")),
         Column(_("Task"), overflow="fold"),
@@ -105,26 +109,26 @@ def print_today(today: Today, zone: ZoneInfo, screen: Screen | None = None) -> N
         Column(_("Deadline"), overflow="fold"),
         Column(_("After"), overflow="fold"),
     ]
-    for one in today.lists:
-        if not one.jobs:
+    for work_list in today.lists:
+        if not work_list.jobs:
             continue
         screen.print()
-        screen.print(f"{names[one.person.id]}, {describe_amount(one)}", "bold")
+        screen.print(f"{names[work_list.person.id]}, {describe_amount(work_list)}", "bold")
         is_used = [
             True,
             True,
-            any(job.order and job.order.customer for job in one.jobs),
+            any(job.order and job.order.customer for job in work_list.jobs),
             True,
-            any(job.task.deadline for job in one.jobs),
-            any(job.before for job in one.jobs),
+            any(job.task.deadline for job in work_list.jobs),
+            any(job.before for job in work_list.jobs),
         ]
-        rows = [_list_cells(job, today, zone, screen) for job in one.jobs]
+        rows = [_list_cells(job, today, zone, screen) for job in work_list.jobs]
         screen.print_table(_choose(columns, is_used), [_choose(row, is_used) for row in rows])
-    idle = [one for one in today.lists if not one.jobs]
+    idle = [work_list for work_list in today.lists if not work_list.jobs]
     if idle:
         screen.print()
-    for one in idle:
-        screen.print(f"{names[one.person.id]}, {describe_idle(one, today, zone)}")
+    for work_list in idle:
+        screen.print(f"{names[work_list.person.id]}, {describe_idle(work_list, today, zone)}")
     for warning in today.warnings:
         screen.print(f"! {warning}", "yellow")
 
@@ -166,20 +170,20 @@ def format_end(end: Any, day: date) -> str:
     return "24:00" if end.date() > day else f"{end:%H:%M}"
 
 
-def describe_amount(one: WorkList) -> str:
+def describe_amount(work_list: WorkList) -> str:
     """Say how much of the day's working time is taken."""
     return _("{department}: {busy} of {work}").format(
-        department=one.department.name, busy=format_work(one.busy_s), work=format_work(one.work_s)
+        department=work_list.department.name, busy=format_work(work_list.busy_s), work=format_work(work_list.work_s)
     )
 
 
-def describe_idle(one: WorkList, today: Today, zone: ZoneInfo) -> str:
+def describe_idle(work_list: WorkList, today: Today, zone: ZoneInfo) -> str:
     """Say why somebody has nothing to do: away, a day off, or free."""
-    reasons = [_("nothing planned")] if one.work_s else [] if one.away else [_("no working time")]
-    if one.away:
-        spans = ", ".join(format_span(start, end, zone, today.as_of) for start, end in one.away)
+    reasons = [_("nothing planned")] if work_list.work_s else [] if work_list.away else [_("no working time")]
+    if work_list.away:
+        spans = ", ".join(format_span(start, end, zone, today.as_of) for start, end in work_list.away)
         reasons.append(_("away {spans}").format(spans=spans))
-    return f"{one.department.name}: {', '.join(reasons)}"
+    return f"{work_list.department.name}: {', '.join(reasons)}"
 
 
 def describe_deadline(job: Job, today: Today, zone: ZoneInfo) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
-from b24tools.render.formats import format_long_day, format_work, tell_apart
+from b24tools.render.formats import format_busy, format_long_day, tell_apart
 from b24tools.render.markup import Html, element, join
 from b24tools.render.today import describe_idle, format_end
 from b24tools.render.today_sheets import render_sheets
@@ -102,7 +102,7 @@ def _render_group(members: list[WorkList], names: dict[int, str], today: Today, 
             str(sum(_count_tasks(one) for one in members) or ""),
             _mark_late(sum(_count_late(one) for one in members)),
             "",
-            _("{busy} of {work}").format(busy=format_work(busy_s), work=format_work(work_s)),
+            format_busy(busy_s, work_s),
         ),
         class_="group",
     )
@@ -129,7 +129,7 @@ def _render_person(one: WorkList, name: str, today: Today, view: View) -> Html:
         return element("tr", who, element("td", words, colspan=4, class_="faint"))
     start = one.jobs[0].slot.start.astimezone(view.zone)
     end = format_end(one.jobs[-1].slot.end.astimezone(view.zone), today.day)
-    amount = _("{busy} of {work}").format(busy=format_work(one.busy_s), work=format_work(one.work_s))
+    amount = format_busy(one.busy_s, one.work_s)
     cells = _render_cells(str(_count_tasks(one)), _mark_late(_count_late(one)), f"{start:%H:%M}–{end}", amount)
     return element("tr", who, *cells)
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _, current_language
-from b24tools.render.assign import task_url
-from b24tools.render.formats import format_long_day, format_moment, format_work, tell_apart
+from b24tools.render.formats import format_busy, format_long_day, format_moment, tell_apart
+from b24tools.render.links import task_url
 from b24tools.render.markup import Html, element, escape, join
 from b24tools.render.today import (
     describe_before,
@@ -76,7 +76,7 @@ def render_sheets(today: Today, zone: ZoneInfo, *, with_hint: bool = True) -> Ht
 
 
 def _render_sheet(one: WorkList, name: str, today: Today, zone: ZoneInfo) -> Html:
-    amount = _("{busy} of {work}").format(busy=format_work(one.busy_s), work=format_work(one.work_s))
+    amount = format_busy(one.busy_s, one.work_s)
     head = element(
         "header",
         element("h2", name),

@@ -45,7 +45,7 @@ def data(why: Why, zone: ZoneInfo) -> dict[str, Any]:
             for person in why.candidates
         ],
         **({"now": _now_data(why.now, zone)} if why.now else {}),
-        **({"earlier": [data(one, zone) for one in why.earlier]} if why.earlier else {}),
+        **({"earlier": [data(earlier, zone) for earlier in why.earlier]} if why.earlier else {}),
     }
 
 
@@ -61,10 +61,10 @@ def _now_data(now: Now, zone: ZoneInfo) -> dict[str, Any]:
 def print_whys(whys: Sequence[Why], zone: ZoneInfo) -> None:
     """Print decisions one after the other."""
     screen = Screen()
-    for number, one in enumerate(whys):
+    for number, why in enumerate(whys):
         if number:
             screen.print()
-        print_why(one, zone, screen)
+        print_why(why, zone, screen)
 
 
 def print_why(why: Why, zone: ZoneInfo, screen: Screen | None = None) -> None:
@@ -83,9 +83,9 @@ def print_why(why: Why, zone: ZoneInfo, screen: Screen | None = None) -> None:
     screen.print_table(columns, rows)
     if why.others:
         screen.print(_("Also considered, and no better: {n}.").format(n=why.others))
-    for one in why.earlier:
+    for earlier in why.earlier:
         screen.print()
-        print_why(one, zone, screen)
+        print_why(earlier, zone, screen)
 
 
 def to_html(why: Why, zone: ZoneInfo, root: str) -> Html:
@@ -106,7 +106,7 @@ def to_html(why: Why, zone: ZoneInfo, root: str) -> Html:
         parts.append(element("p", _("Also considered, and no better: {n}.").format(n=why.others)))
     if why.order:
         parts.append(element("p", element("a", why.order, href=f"{root}plan?{urlencode({'order': why.order})}")))
-    return join([*parts, *(to_html(one, zone, root) for one in why.earlier)])
+    return join([*parts, *(to_html(earlier, zone, root) for earlier in why.earlier)])
 
 
 def _headline(why: Why, zone: ZoneInfo) -> str:
@@ -128,7 +128,7 @@ def _list_cells(person: Considered, why: Why, zone: ZoneInfo) -> list[str]:
 
 
 def _name(why: Why, person: Considered) -> str:
-    return tell_apart((one.id, one.name) for one in why.candidates)[person.id]
+    return tell_apart((candidate.id, candidate.name) for candidate in why.candidates)[person.id]
 
 
 def _at(moment: datetime | None, why: Why, zone: ZoneInfo) -> str:
@@ -147,8 +147,8 @@ def _note(person: Considered, why: Why, zone: ZoneInfo) -> str:
         "no_gap": _("it fits in only from {moment}").format(moment=_at(person.start, why, zone)),
         "tie": _("finishes at the same time"),
     }
-    found = [note for cause, note in notes.items() if cause in person.causes]
-    return "; ".join([*[_("chosen")] * person.chosen, *found, *describe_terms(person.terms)])
+    reasons = [note for cause, note in notes.items() if cause in person.causes]
+    return "; ".join([*[_("chosen")] * person.chosen, *reasons, *describe_terms(person.terms)])
 
 
 def _explain(why: Why, zone: ZoneInfo) -> list[str]:
@@ -219,7 +219,7 @@ def _tell_now(why: Why, zone: ZoneInfo) -> list[str]:
         text = _("It was closed on {closed}, by {name}.")
     elif now.seen_at is not None:
         text = _("By now it is {name}'s, as `orders` saw on {seen}.")
-    people = {one.id: one.name for one in why.candidates} | {now.responsible_id: now.name}
+    people = {person.id: person.name for person in why.candidates} | {now.responsible_id: now.name}
     moments = {"start": now.start, "finish": now.finish, "closed": now.closed_at, "seen": now.seen_at}
     values = {key: _at(moment, why, zone) for key, moment in moments.items()}
     return [text.format(name=tell_apart(people.items())[now.responsible_id], **values)]

@@ -71,8 +71,8 @@ def _departments_and_people(portal: Portal) -> None:
 
 def _hours_groups_and_disk(portal: Portal) -> None:
     """Monday to Friday 9–18 with an hour's break; the holidays of the year and the two around it; two projects."""
-    year = _today(portal).year
-    days_off = [date(one, month, day) for one in (year - 1, year, year + 1) for month, day in HOLIDAYS]
+    this_year = _today(portal).year
+    days_off = [date(year, month, day) for year in (this_year - 1, this_year, this_year + 1) for month, day in HOLIDAYS]
     portal.add_schedule(9, 18, days_off=days_off)
     portal.calendar_settings["work_time_end"] = "18"
     boss, workers = person(portal, "Авдеев"), [user.id for user in portal.users.values() if user.id != 1]

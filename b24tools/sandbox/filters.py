@@ -42,8 +42,8 @@ def compare(column: Column, sign: str, limit: Any) -> Condition:
 
 def is_among(column: Column, wanted: Any, *, negated: bool = False) -> Condition:
     """Want one of these values, numbers as numbers and texts by the collation; of several values any may be it."""
-    numbers = {php.to_int(one) for one in php.values(wanted)}
-    texts = {php.fold(php.to_text(one)) for one in php.values(wanted)}
+    numbers = {php.to_int(item) for item in php.values(wanted)}
+    texts = {php.fold(php.to_text(item)) for item in php.values(wanted)}
 
     def fits(value: Any) -> bool:
         if isinstance(value, (list, tuple)):
@@ -65,21 +65,21 @@ def read_conditions(raw: Any, columns: Mapping[str, Column], *, like_texts: bool
 
     With `like_texts` a text without a sign before its name is a mask: `_` and `%` are wildcards.
     """
-    found = []
+    conditions = []
     for key, value in php.items(raw):
         sign = next((sign for sign in SIGNS if key.startswith(sign)), "")
-        column, texts = columns.get(key[len(sign) :]), [php.to_text(one) for one in php.values(value)]
+        column, texts = columns.get(key[len(sign) :]), [php.to_text(item) for item in php.values(value)]
         if column is None:
             continue
         if sign in COMPARE:
-            found.append(compare(column, sign, value))
+            conditions.append(compare(column, sign, value))
         elif sign == "%":
-            found.append(is_like(column, [f"%{text}%" for text in texts]))
+            conditions.append(is_like(column, [f"%{text}%" for text in texts]))
         elif like_texts and not sign and not all(text.isdecimal() or not text for text in texts):
-            found.append(is_like(column, texts))
+            conditions.append(is_like(column, texts))
         else:
-            found.append(is_among(column, value, negated="!" in sign))
-    return found
+            conditions.append(is_among(column, value, negated="!" in sign))
+    return conditions
 
 
 def select(rows: Iterable[Any], conditions: Iterable[Condition]) -> list[Any]:

@@ -18,8 +18,8 @@ ESCAPES: Final = {"/": "\\/"} | {sign: f"\\u{ord(sign):04X}" for sign in "<>&'\u
 def to_int(value: Any) -> int:
     """Convert as `(int)$value`: leading digits of a string, 1 for a non-empty array."""
     if isinstance(value, str):
-        found = LEADING_INT.match(value)
-        return int(found[1]) if found else 0
+        match = LEADING_INT.match(value)
+        return int(match[1]) if match else 0
     return int(value) if isinstance(value, (int, float)) else int(bool(value))
 
 
@@ -82,8 +82,8 @@ def strtotime(text: str, zone: tzinfo) -> int | None:
     """Read a date in ISO's or the site's form; None where PHP says false. Without an offset it is in this zone."""
     text = text.strip()
     try:
-        if found := SITE_DATE.fullmatch(text):
-            day, month, year, hour, minute, second = (int(part or 0) for part in found.groups())
+        if match := SITE_DATE.fullmatch(text):
+            day, month, year, hour, minute, second = (int(part or 0) for part in match.groups())
             moment = datetime(year, month, day, hour, minute, second, tzinfo=zone)
         else:
             moment = datetime.fromisoformat(text)
@@ -97,13 +97,13 @@ def site_text(clock: datetime, notation: str) -> str:
     half = "AM" if clock.hour < 12 else "PM"
     parts = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "HH": "%H", "H": "%I", "MI": "%M", "SS": "%S"}
     parts |= {"TT": half, "T": half.lower()}
-    return clock.strftime(SITE_PART.sub(lambda found: parts[found[0]], notation))
+    return clock.strftime(SITE_PART.sub(lambda match: parts[match[0]], notation))
 
 
 def to_json(value: Any) -> bytes:
     """Write JSON as the portal does: an empty map is `[]`, a map 0, 1, 2… a list, `\\/`, `\\u003C`, raw Cyrillic."""
     text = json.dumps(_as_php(value), ensure_ascii=False, separators=(",", ":"))
-    text = ESCAPED.sub(lambda found: "\\u0022" if found[1] == '"' else found[0], text)
+    text = ESCAPED.sub(lambda match: "\\u0022" if match[1] == '"' else match[0], text)
     for sign, escape in ESCAPES.items():  # str.translate takes a hundred times as long
         text = text.replace(sign, escape)
     return text.encode("utf-8", "replace")

@@ -22,7 +22,7 @@ def decode(query: str) -> dict[str, Any]:
                 if not isinstance(array.get(place), dict):
                     array[place] = {}
                 array = array[place]
-            place = str(max((int(one) for one in array if one.isdecimal()), default=-1) + 1) if key is None else key
+            place = str(max((int(used) for used in array if used.isdecimal()), default=-1) + 1) if key is None else key
         if place:
             array[place] = _unquote(value)
     return {name: _as_json(value) for name, value in variables.items()}

@@ -59,7 +59,7 @@ def handle(
         if portal.rate_limit and not portal.rate.admit(portal.now().timestamp()):
             entry.outcome = TOO_MANY[0]
             return http.failure(RestError(*TOO_MANY))
-        fault = portal.faults.take(entry.ordinal, request.method, [one.method for one in entry.commands])
+        fault = portal.faults.take(entry.ordinal, request.method, [command.method for command in entry.commands])
         if fault is None:
             return execute(portal, request, entry)
         entry.outcome = fault.kind
@@ -244,8 +244,8 @@ def _run_batch(call: Call, entry: Entry, drop: int, skip: int) -> tuple[Answer, 
             if count is not None:
                 maps[name][command.key] = count
     for command in entry.commands[len(entry.commands) - drop :]:
-        for one in maps.values():
-            one.pop(command.key, None)
+        for by_key in maps.values():
+            by_key.pop(command.key, None)
     result = maps.pop("result")
     return Answer({"result": result, **{f"result_{name}": values for name, values in maps.items()}}), spent
 
@@ -256,17 +256,17 @@ def _resolve(value: Any, maps: Mapping[str, Any]) -> Any:
         return {php.to_text(_resolve(key, maps)): _resolve(inner, maps) for key, inner in value.items()}
     if isinstance(value, list):
         return [_resolve(inner, maps) for inner in value]
-    for found in REFERENCE.finditer(value) if "$" in value else ():
-        target = maps[found[1].lower()]
-        for step in STEP.findall(found[2]):  # as deep as the path exists: the whole map when nothing of it does
+    for match in REFERENCE.finditer(value) if "$" in value else ():
+        target = maps[match[1].lower()]
+        for step in STEP.findall(match[2]):  # as deep as the path exists: the whole map when nothing of it does
             if isinstance(target, list) and step.isdecimal() and int(step) < len(target):
                 target = target[int(step)]
             elif isinstance(target, dict) and step in target:
                 target = target[step]
             else:
                 break
-        if found[0] == value:
+        if match[0] == value:
             return target
         if target is not None and not php.is_array(target):  # an array inside a longer text leaves it as it is
-            value = value.replace(found[0], php.to_text(target))
+            value = value.replace(match[0], php.to_text(target))
     return value

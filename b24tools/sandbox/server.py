@@ -201,14 +201,14 @@ def deliver(portal: Portal, *, transport: httpx.BaseTransport | None = None) -> 
         bodies, portal.outbox[:] = portal.outbox[:], []
     headers = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "Bitrix24 Webhook Engine"}
     sent = []
-    for one in bodies:
+    for outgoing in bodies:
         status: int | None = None
         with (
             suppress(httpx.HTTPError, httpx.InvalidURL),
             httpx.Client(transport=transport, headers=headers, timeout=RECEIVER_TIMEOUT_S) as client,
         ):
-            status = client.post(one.url, content=one.body).status_code
-        sent.append((one, status))
+            status = client.post(outgoing.url, content=outgoing.body).status_code
+        sent.append((outgoing, status))
     return sent
 
 

@@ -130,8 +130,8 @@ class Portal:
 
     def writes(self) -> list[tuple[str, dict[str, Any]]]:
         """List methods and parameters of the writes that were carried out, or refused by their own method."""
-        done = [one for entry in self.log for one in (entry.commands if entry.method == "batch" else [entry])]
-        return [(one.method, one.params) for one in done if one.is_write and one.executed]
+        done = [call for entry in self.log for call in (entry.commands if entry.method == "batch" else [entry])]
+        return [(call.method, call.params) for call in done if call.is_write and call.executed]
 
     def act(self, method: str, params: dict[str, Any] | None = None, *, user_id: int | None = None) -> Any:
         """Do what a person does through the portal's pages: a method with its rules, rights and events, but no HTTP."""
@@ -263,7 +263,7 @@ class Portal:
         and earlier than any other.
         """
         dates = task_rows.DATES
-        column = (dates | {php.camel(one): dates[one] for one in dates})[name]
+        column = (dates | {php.camel(key): dates[key] for key in dates})[name]
         at = php.strtotime(text, self.server_zone)
         task = self.set_task(task_id, **{column: records.ZERO_DATE if at is None else at})
         task.raw_dates[column] = text

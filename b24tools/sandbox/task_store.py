@@ -28,7 +28,7 @@ class Hints:
             self.ids = set(map(php.to_int, php.values(value)))
         elif name in INDEXED:
             read = php.to_int if name == "RESPONSIBLE_ID" else php.to_text
-            self.keys[name] = {_key(name, read(one)) for one in php.values(value)}
+            self.keys[name] = {_key(name, read(item)) for item in php.values(value)}
 
     def add_limit(self, name: str, sign: str, limit: int) -> None:
         """Note that a column is not beyond a limit."""
@@ -105,9 +105,9 @@ class TaskStore:
         """Give every task that can meet the hints (and perhaps others), in the order of ids."""
         best = self._ids if hints.ids is None else sorted(hints.ids & self._tasks.keys())
         for keys in hints.keys.values():
-            found = [self._index.get(key, set()) for key in keys]
-            if sum(map(len, found)) * 4 < len(best):
-                best = sorted(set().union(*found))
+            id_sets = [self._index.get(key, set()) for key in keys]
+            if sum(map(len, id_sets)) * 4 < len(best):
+                best = sorted(set().union(*id_sets))
         first, last = (bisect_left(self._closed, (limit, 0)) for limit in (hints.closed[0], hints.closed[1] + 1))
         if hints.closed != Hints.closed and (last - first) * 4 < len(best):
             best = sorted(task_id for _, task_id in self._closed[first:last])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field, replace
 
-from b24tools import context
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.standing import Standings
 from b24tools.jobs import orders, overview
@@ -35,8 +34,7 @@ def read_plan(services: Services, *, fresh: bool = False, is_page: bool = True) 
     """
 
     def read() -> PlanReading:
-        with services.open_tools() as tools:
-            rules = context.assign_rules(services.session.settings, tools.store, {})
+        with services.open_planning() as (tools, rules):
             listing, found = orders.list_with_standings(tools, rules)
             departments = overview.lay_out(found, listing.orders, rules.excluded)
             return PlanReading(_scrub(services, listing), departments, found, rules, tools.client.url)
@@ -54,8 +52,7 @@ def read_all_orders(services: Services, *, fresh: bool = False) -> Reading[order
     """Return all orders, also those that are done, which are read for nothing else."""
 
     def read() -> orders.Listing:
-        with services.open_tools() as tools:
-            rules = context.assign_rules(services.session.settings, tools.store, {})
+        with services.open_planning() as (tools, rules):
             return _scrub(services, orders.list_orders(tools, rules, states=orders.STATES))
 
     return services.readings.get("orders", read, fresh=fresh, wait_s=PAGE_WAIT_S)

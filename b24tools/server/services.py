@@ -13,6 +13,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from b24tools import context
+from b24tools.assignment.plan import Rules
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -71,13 +72,11 @@ class Services:
         object.__setattr__(self, "readings", readings)
 
     @contextmanager
-    def open_tools(self) -> Iterator[Tools]:
+    def open_planning(self) -> Iterator[tuple[Tools, Rules]]:
         """Open what a job that reads the portal for a page works with."""
         retry_s = min(PAGE_RETRY_S, self.session.settings.retry_seconds)
-        with self.session.assign_tools(
-            dry_run=False, progress=lambda _stage, _done, _total: None, retry_s=retry_s
-        ) as tools:
-            yield tools
+        with self.session.open_planning(read_only=False, retry_s=retry_s) as opened:
+            yield opened
 
     @contextmanager
     def open_store(self) -> Iterator[Store]:

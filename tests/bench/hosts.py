@@ -87,12 +87,12 @@ class Service(Machine):
     def start(self) -> None:
         said = self.run("serve", "--port", "0").stderr
         assert said is not None
-        found = None
-        while not found:
+        match = None
+        while not match:
             line = said.readline()
             assert line, "serve has ended"
-            found = re.search(r"127\.0\.0\.1:(\d+);", line)
-        self.port = int(found[1])
+            match = re.search(r"127\.0\.0\.1:(\d+);", line)
+        self.port = int(match[1])
         self._reader = threading.Thread(target=said.read, daemon=True)  # a full pipe would stop it
         self._reader.start()
 
@@ -162,7 +162,7 @@ class Cron(Machine):
 def read_crontab() -> list[list[str]]:
     """The words of each line of the example, after the file of settings."""
     text = (Path(__file__).parents[2] / "crontab.example").read_text(encoding="utf-8")
-    return [shlex.split(found) for found in re.findall(r"^\S+ .*/\.env (-q .*)$", text, re.MULTILINE)]
+    return [shlex.split(line) for line in re.findall(r"^\S+ .*/\.env (-q .*)$", text, re.MULTILINE)]
 
 
 def send(service: Service, path: str, body: bytes, headers: Mapping[str, str], wanted: int) -> Counter[str]:
@@ -311,7 +311,7 @@ class Plant:
     def _check_events(self, opened: Store) -> None:
         statuses = opened.events.count_by_status()
         rows = opened.database.query("SELECT body FROM events")
-        numbers = Counter(int(found[0]) for row in rows if (found := NUMBER.search(row["body"])))
+        numbers = Counter(int(match[0]) for row in rows if (match := NUMBER.search(row["body"])))
         again = sum(numbers.values()) - len(numbers)
         say(f"events {statuses}; {again} were stored twice, as their first answer was lost")
         assert set(range(self.events)) == set(numbers) and {"done", "ignored"} >= statuses.keys()

@@ -46,7 +46,7 @@ def serve(tasks: int) -> None:
         _tell(portal.webhook_url(url))
         _tell([[t.id, label_of(t.closed_at, MOSCOW), t.responsible, t.time_estimate, utc(t.closed_at)] for t in closed])
         for _line in sys.stdin:
-            _tell([[_cursor(one) for one in entry.commands if _is_by_key(one)] for entry in portal.log])
+            _tell([[_cursor(command) for command in entry.commands if _is_by_key(command)] for entry in portal.log])
             portal.log.clear()
 
 
@@ -115,10 +115,10 @@ def progress(folder: Path) -> str:
     with closing(sqlite3.connect(folder / "b24tools.db")) as connection:
         assert connection.execute("PRAGMA quick_check").fetchall() == [("ok",)]
         try:
-            found = connection.execute("SELECT tasks, people, requests FROM snapshot_runs").fetchone()
+            run = connection.execute("SELECT tasks, people, requests FROM snapshot_runs").fetchone()
         except sqlite3.OperationalError:  # no tables yet
-            found = None
-    return "nothing yet" if found is None else "{} tasks, {} people, {} requests".format(*found)
+            run = None
+    return "nothing yet" if run is None else "{} tasks, {} people, {} requests".format(*run)
 
 
 def main(seed: int = KILLS, tasks: int = TASKS) -> None:
@@ -137,11 +137,11 @@ def main(seed: int = KILLS, tasks: int = TASKS) -> None:
         say(f"undisturbed: {len(true)} tasks, {len(asked)} requests; killed within {longest_s:.1f} s")
         kills = 0
         while kills < KILLS:
-            found, killed, again = until_its_end(Path(base) / "killed", url, chance, KILLS - kills, longest_s)
+            saved, killed, again = until_its_end(Path(base) / "killed", url, chance, KILLS - kills, longest_s)
             asked = answer(portal, ask=True)
             kills += killed
-            assert calm == found
-            assert [one | {"requests": 0} for one in told] == [one | {"requests": 0} for one in again]
+            assert calm == saved
+            assert [run | {"requests": 0} for run in told] == [run | {"requests": 0} for run in again]
             cursors = [cursor for request in asked for cursor in request]
             assert len(cursors) - len(set(cursors)) <= 4 * killed  # of people and of tasks, in two requests
             lost = len(asked) - again[0]["requests"]
@@ -165,9 +165,9 @@ def until_its_end(
             say(f"  killed after {progress(folder)}")
             continue
         assert run.returncode == 0
-        found = rows(folder)
+        saved = rows(folder)
         shutil.rmtree(folder)
-        return found, killed, json.loads(out)["data"]
+        return saved, killed, json.loads(out)["data"]
 
 
 if __name__ == "__main__":

@@ -73,14 +73,14 @@ def run(command: Sequence[str], env: Mapping[str, str], folder: Path, statuses: 
 
 def in_turns(programs: Mapping[str, Callable[[], Cost]], rounds: int, *, warm: bool = True) -> dict[str, list[Cost]]:
     """Each program once per round, A B C A B C: a slow minute of the machine befalls all. One round warms up."""
-    found: dict[str, list[Cost]] = {name: [] for name in programs}
+    costs: dict[str, list[Cost]] = {name: [] for name in programs}
     for number in range(rounds + warm):
         for name, measure in programs.items():
             cost = measure()
             if number >= warm:
-                found[name].append(cost)
+                costs[name].append(cost)
         tell(".")
-    return found
+    return costs
 
 
 def median(costs: Sequence[Cost]) -> Cost:
@@ -91,11 +91,11 @@ def median(costs: Sequence[Cost]) -> Cost:
     )
 
 
-def ratio(ours: Sequence[Cost], others: Sequence[Cost]) -> float:
+def ratio(ours: Sequence[Cost], theirs: Sequence[Cost]) -> float:
     """The median of the ratios of the pairs, by seconds; without pairs the ratio of the medians."""
-    if len(ours) != len(others):
-        return median(ours).seconds / median(others).seconds
-    return statistics.median(one.seconds / other.seconds for one, other in zip(ours, others, strict=True))
+    if len(ours) != len(theirs):
+        return median(ours).seconds / median(theirs).seconds
+    return statistics.median(our.seconds / their.seconds for our, their in zip(ours, theirs, strict=True))
 
 
 def program(module: str, *arguments: str) -> list[str]:

@@ -121,13 +121,13 @@ def _compare_pages(
         for page in PAGES:
             accepted = "text/html" if page.endswith("html") or page == "/plan" else "*/*"
             costs = []
-            for name, one in served.items():
+            for name, server in served.items():
                 path = page.format(**words[name]).removesuffix("?html")
-                _get(one.port, path, accepted)  # loads what it needs
-                before = one.cpu_s()
+                _get(server.port, path, accepted)  # loads what it needs
+                before = server.cpu_s()
                 for _number in range(REQUESTS):
-                    _get(one.port, path, accepted)
-                costs.append(Cost(0, (one.cpu_s() - before) / REQUESTS, one.memory_mb("VmHWM")))
+                    _get(server.port, path, accepted)
+                costs.append(Cost(0, (server.cpu_s() - before) / REQUESTS, server.memory_mb("VmHWM")))
             yield _row(f"GET {page.format(task='TASK').replace('?html', ' (page)')}", costs)
 
 

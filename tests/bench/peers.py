@@ -38,7 +38,7 @@ def fast_bitrix24(start: str, end: str) -> int:
 
     async def read() -> int:
         portal = BitrixAsync(os.environ["BITRIX_WEBHOOK_URL"], verbose=False)
-        return keep(*[await portal.get_all(*one) for one in lists(start, end)])
+        return keep(*[await portal.get_all(*query) for query in lists(start, end)])
 
     return asyncio.run(read())
 
@@ -49,7 +49,7 @@ def fast_bitrix24_at_once(start: str, end: str) -> int:
 
     async def read() -> int:
         portal = BitrixAsync(os.environ["BITRIX_WEBHOOK_URL"], verbose=False)
-        return keep(*await asyncio.gather(*(portal.get_all(*one) for one in lists(start, end))))
+        return keep(*await asyncio.gather(*(portal.get_all(*query) for query in lists(start, end))))
 
     return asyncio.run(read())
 
@@ -64,8 +64,8 @@ def b24pysdk_at_once(start: str, end: str) -> int:
     """And a thread for each list."""
     token = _sdk()
     with ThreadPoolExecutor(3) as pool:
-        found = pool.map(lambda one: token.call_list(one[0], _sorted(one[1]))["result"], lists(start, end))
-        return keep(*found)
+        results = pool.map(lambda query: token.call_list(query[0], _sorted(query[1]))["result"], lists(start, end))
+        return keep(*results)
 
 
 def _sorted(params: dict[str, Any]) -> dict[str, Any]:

@@ -117,26 +117,26 @@ def draft(staff: Staff, portal: PortalState, lines: Sequence[Item]) -> float:
 
 def open_orders(chance: random.Random, people: int) -> tuple[list[Worker], list[OpenTask], list[OpenOrder]]:
     """Orders along a route, given out as they came, wanted too soon; some people have fallen ill since."""
-    crew = people // POSITIONS
+    per_position = people // POSITIONS
     workers = [Worker(100 + number, f"Работник{number}") for number in range(people)]
     workload = Workload(CALENDAR, NOW, workers, (), RULES.step_s)
-    line = Timeline(CALENDAR, (), NOW)
+    timeline = Timeline(CALENDAR, (), NOW)
     frozen = end_of_next_working_day(CALENDAR, NOW)
     tasks: list[OpenTask] = []
     orders = []
     for number in range(REPLANNED):
-        wanted = line.end_at(chance.randrange(8, 30) * 8 * 3600)
+        wanted = timeline.end_at(chance.randrange(8, 30) * 8 * 3600)
         operations: list[Operation] = []
         for position in sorted(chance.sample(range(POSITIONS), ROUTE)):
             length_s = chance.randrange(240, 2400, 5) * 60
-            crew_ids = tuple(range(100 + position * crew, 100 + (position + 1) * crew))
-            choice = workload.choose(crew_ids, length_s, operations[-1].task.end if operations else None)
+            worker_ids = tuple(range(100 + position * per_position, 100 + (position + 1) * per_position))
+            choice = workload.choose(worker_ids, length_s, operations[-1].task.end if operations else None)
             task = OpenTask(len(tasks) + 1, choice.responsible_id, length_s, choice.start, choice.finish, ours=True)
             tasks.append(task)
-            operations.append(Operation(task, position, crew_ids, is_free=choice.start >= frozen))
+            operations.append(Operation(task, position, worker_ids, is_free=choice.start >= frozen))
         orders.append(OpenOrder(str(number), (wanted, number), wanted, tuple(operations)))
     ill = NOW + timedelta(days=1), NOW + timedelta(days=4)
-    return [replace(one, absences=(ill,)) if one.id % 7 == 0 else one for one in workers], tasks, orders
+    return [replace(worker, absences=(ill,)) if worker.id % 7 == 0 else worker for worker in workers], tasks, orders
 
 
 def replan(workers: list[Worker], tasks: list[OpenTask], orders: list[OpenOrder]) -> tuple[float, int]:
@@ -162,10 +162,10 @@ def report(rounds: int = 5) -> str:
     planned = title + measuring.table(("people", "open tasks", "CPU s", "CPU ms a line"), rows)
     rows = []
     for people in PEOPLE[1:]:
-        found = open_orders(random.Random(people), people)
-        costs = [replan(*found) for _round in range(rounds)]
+        plant = open_orders(random.Random(people), people)
+        costs = [replan(*plant) for _round in range(rounds)]
         seconds, moves = statistics.median(cost[0] for cost in costs), costs[0][1]
-        rows.append([str(people), str(len(found[1])), str(moves), f"{seconds:.2f}"])
+        rows.append([str(people), str(len(plant[1])), str(moves), f"{seconds:.2f}"])
         measuring.tell(".")
     return f"{planned}\nReplanning\n\n" + measuring.table(("people", "open tasks", "moves", "CPU s"), rows)
 

@@ -132,11 +132,11 @@ def _company(people: int, tasks: int) -> Any:
         """The rows of a list are looked for once, not for each of its pages."""
         question = repr((call.array("filter"), order))
         if question not in kept:
-            kept[question] = look(call, order)
+            kept[question] = find_rows(call, order)
         return kept[question]
 
     kept: dict[str, Any] = {}
-    look, task_list.find = task_list.find, find
+    find_rows, task_list.find = task_list.find, find
     carry_out, rest.execute = rest.execute, execute
     portal: Any = company(tasks, people)
     portal.__class__ = Distant

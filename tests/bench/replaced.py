@@ -94,12 +94,12 @@ class Service:
                 lambda: self._portal.get_all("user.get", {"UF_DEPARTMENT": department["ID"]}),
             )
             cmd = {
-                str(number): f"tasks.task.list?filter[!STATUS]=5&filter[RESPONSIBLE_ID]={one['ID']}"
-                for number, one in enumerate(staff[:BATCH])  # a batch has no room for more
+                str(number): f"tasks.task.list?filter[!STATUS]=5&filter[RESPONSIBLE_ID]={user['ID']}"
+                for number, user in enumerate(staff[:BATCH])  # a batch has no room for more
             }
             answer = await self._portal.call_batch({"halt": 0, "cmd": cmd})
             return staff, [answer[key]["tasks"] for key in cmd] if isinstance(answer, dict) else [
-                one["tasks"] for one in answer
+                result["tasks"] for result in answer
             ]
 
         uploaded, _schedule, (staff, tasks), head = await asyncio.gather(

@@ -139,7 +139,7 @@ def many_orders(running: portal.Running, folder: Path) -> list[str]:
 
 def row(name: str, loads: Sequence[Load], clients: int) -> list[str]:
     """Medians of the rounds."""
-    rate, p50_s, p99_s = (statistics.median(getattr(one, figure) for one in loads) for figure in Load.__annotations__)
+    rate, p50_s, p99_s = (statistics.median(getattr(load, figure) for load in loads) for figure in Load.__annotations__)
     return [
         name,
         str(clients),
@@ -156,18 +156,18 @@ def hour(running: portal.Running, folder: Path) -> str:
     measuring.run(program("b24tools", "mode", "webhook"), env | {"B24_DATA_DIR": str(folder)}, folder)
     some = bodies(orders.TASKS)
     sent = [post("/webhook", some[number % len(some)]) for number in range(HOUR_EVENTS)]
-    look = b"GET /leaderboard HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    request = b"GET /leaderboard HTTP/1.1\r\nHost: localhost\r\n\r\n"
     held = []
     with process(ours(), folder, env) as served:
         held.append(served.memory_mb())
         for part in range(3):
             first, size = part * len(sent) // 3, len(sent) // 3
             send(served.port, sent[first : first + size], CLIENTS, 202)
-            send(served.port, [look] * (HOUR_LOOKS // 3), 2, 200)
+            send(served.port, [request] * (HOUR_LOOKS // 3), 2, 200)
             _wait_until_followed(folder)
             held.append(served.memory_mb())
             measuring.tell(".")
-    figures = ", ".join(f"{one:.0f}" for one in held[1:])
+    figures = ", ".join(f"{size_mb:.0f}" for size_mb in held[1:])
     return (
         f"Memory of `b24tools serve` with an hour of {HOUR_EVENTS} events in fast motion, without the limit:"
         f" {held[0]:.0f} MB at the start, {figures} after each third.\n"

@@ -26,9 +26,9 @@ class Served:
 
     def memory_mb(self, what: str = "VmRSS") -> float:
         """The memory it holds now; of `VmHWM` the most so far. In MiB."""
-        found = re.search(rf"{what}:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
-        assert found
-        return int(found[1]) / 1024
+        match = re.search(rf"{what}:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
+        assert match
+        return int(match[1]) / 1024
 
     def cpu_s(self) -> float:
         """Seconds of the processor so far."""
@@ -43,12 +43,12 @@ def process(words: Sequence[str], folder: Path, env: Mapping[str, str]) -> Itera
     with (folder / "server").open("w+") as said:
         running = subprocess.Popen(words, env=environment(settings), cwd=folder, stderr=said)
         try:
-            found = None
-            while found is None:
+            match = None
+            while match is None:
                 time.sleep(0.05)
                 assert running.poll() is None, (folder / "server").read_text()
-                found = re.search(r"(?:127.0.0.1:|port )(\d+)", (folder / "server").read_text())
-            port = int(found[1])
+                match = re.search(r"(?:127.0.0.1:|port )(\d+)", (folder / "server").read_text())
+            port = int(match[1])
             while True:
                 with socket.socket() as probe:
                     if probe.connect_ex(("127.0.0.1", port)) == 0:

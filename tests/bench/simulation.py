@@ -26,7 +26,7 @@ CALENDAR = WorkCalendar(ZONE, (Shift(frozenset(range(1, 6)), 9 * HOUR_S, 18 * HO
 STEP_S = 300
 WORK_S = 8 * HOUR_S  # of a day
 DAYS = 20
-POSITIONS, CREW = 6, 3
+POSITIONS, PER_POSITION = 6, 3
 MINUTES = (30, 480)
 LINES = (3, 6)
 LEAD_DAYS = (3, 15)  # working days from an order to its wanted day
@@ -73,7 +73,7 @@ class Plant:
     orders: list[Order]
     ill: dict[int, set[int]]
     policy: str
-    clock: Timeline = field(default_factory=lambda: Timeline(CALENDAR, (), MONDAY))
+    timeline: Timeline = field(default_factory=lambda: Timeline(CALENDAR, (), MONDAY))
     begun: dict[int, Line] = field(default_factory=dict)
 
     def live(self) -> None:
@@ -88,23 +88,23 @@ class Plant:
 
     def now(self, day: int) -> datetime:
         """Seven o'clock of a working day."""
-        start = self.clock.start_at(day * WORK_S).astimezone(ZONE)
+        start = self.timeline.start_at(day * WORK_S).astimezone(ZONE)
         return start.replace(hour=7).astimezone(UTC)
 
     def workers(self, day: int) -> list[Worker]:
         """Everybody, with what is known of illnesses: those that have begun."""
-        found = []
-        for one in range(POSITIONS * CREW):
+        workers = []
+        for index in range(POSITIONS * PER_POSITION):
             away = []
-            for ill in sorted(self.ill.get(one, ())):
-                if ill - 1 in self.ill[one] or ill > day:
+            for ill in sorted(self.ill.get(index, ())):
+                if ill - 1 in self.ill[index] or ill > day:
                     continue
                 until = ill
-                while until + 1 in self.ill[one]:
+                while until + 1 in self.ill[index]:
                     until += 1
-                away.append((self.now(ill), self.clock.end_at((until + 1) * WORK_S)))
-            found.append(Worker(one + 1, f"#{one + 1}", tuple(away)))
-        return found
+                away.append((self.now(ill), self.timeline.end_at((until + 1) * WORK_S)))
+            workers.append(Worker(index + 1, f"#{index + 1}", tuple(away)))
+        return workers
 
     def open_lines(self, day: int) -> list[Line]:
         """Every operation that is planned and not done."""
@@ -133,7 +133,7 @@ class Plant:
             ends: list[tuple[int, datetime]] = []
             for line in order.lines:
                 before = [end for stage, end in ends if line.stage is not None and stage < line.stage]
-                people = range(line.position * CREW + 1, (line.position + 1) * CREW + 1)
+                people = range(line.position * PER_POSITION + 1, (line.position + 1) * PER_POSITION + 1)
                 choice = workload.choose(people, line.task.remaining_s, max(before, default=None))
                 line.task = replace(
                     line.task, responsible_id=choice.responsible_id, start=choice.start, end=choice.finish
@@ -157,11 +157,11 @@ class Plant:
                 task = tasks.get(line.task.id)
                 if task is None or task.start is None:
                     continue
-                begins = self.clock.start_at(self.clock.worked(max(task.start, now)))
+                begins = self.timeline.start_at(self.timeline.worked(max(task.start, now)))
                 is_away = any(start <= begins < end for start, end in away[task.responsible_id])
                 is_away |= bool(workload.lost_under_absences(task.responsible_id, task.id))
                 is_free = self.policy == REPLAN and not task.begun and task.start >= frozen
-                people = tuple(range(line.position * CREW + 1, (line.position + 1) * CREW + 1))
+                people = tuple(range(line.position * PER_POSITION + 1, (line.position + 1) * PER_POSITION + 1))
                 cause = AWAY if is_away and not task.begun else ""
                 operations.append(Operation(task, line.stage, people, is_free, cause))
             if operations:
@@ -176,7 +176,7 @@ class Plant:
 
     def late_from(self, order: Order) -> datetime:
         """The midnight after the wanted day."""
-        return self.clock.end_at((order.wanted + 1) * WORK_S) + timedelta(hours=6)
+        return self.timeline.end_at((order.wanted + 1) * WORK_S) + timedelta(hours=6)
 
     # working
 
@@ -189,8 +189,8 @@ class Plant:
                 if order.day < day and line.done_at is None and line.task.start:
                     lists.setdefault(line.task.responsible_id, []).append((line.task.start, order, line))
         for own in lists.values():
-            own.sort(key=lambda one: (one[0], one[2].task.id))
-        present = [one + 1 for one in range(POSITIONS * CREW) if day not in self.ill.get(one, ())]
+            own.sort(key=lambda entry: (entry[0], entry[2].task.id))
+        present = [index + 1 for index in range(POSITIONS * PER_POSITION) if day not in self.ill.get(index, ())]
         events = [(start, person) for person in present]
         heapq.heapify(events)
         waiting: set[int] = set()
@@ -207,7 +207,7 @@ class Plant:
                 waiting.clear()
                 line = None
             if line is None:
-                line = next((one for _at, order, one in lists.get(person, ()) if _is_ready(order, one)), None)
+                line = next((ready for _at, order, ready in lists.get(person, ()) if _is_ready(order, ready)), None)
                 if line is None:
                     waiting.add(person)
                     continue
@@ -233,7 +233,7 @@ def make_orders(chance: random.Random, load: float, *, route: bool) -> list[Orde
     orders: list[Order] = []
     task_id, carry = 0, 0.0
     for day in range(DAYS):
-        left_s = load * WORK_S * POSITIONS * CREW + carry
+        left_s = load * WORK_S * POSITIONS * PER_POSITION + carry
         while left_s > 0:
             positions = sorted(chance.sample(range(POSITIONS), chance.randint(*LINES)))
             lines = []
@@ -253,7 +253,7 @@ def make_orders(chance: random.Random, load: float, *, route: bool) -> list[Orde
 def make_illnesses(chance: random.Random) -> dict[int, set[int]]:
     """Who is ill on which days."""
     ill: dict[int, set[int]] = {}
-    for person in range(POSITIONS * CREW):
+    for person in range(POSITIONS * PER_POSITION):
         day = 0
         while day < DAYS * 3:
             if chance.random() < ILL:
@@ -271,7 +271,7 @@ def simulate(seed: int, load: float, policy: str, *, route: bool) -> tuple[int, 
     plant.live()
     late = [max(0, -(-(order.done_at or 0) // WORK_S) - 1 - order.wanted) for order in orders]
     lines = [line for order in orders for line in order.lines]
-    return len(orders), sum(one > 0 for one in late), sum(late), len(lines), sum(line.moves for line in lines)
+    return len(orders), sum(days > 0 for days in late), sum(late), len(lines), sum(line.moves for line in lines)
 
 
 def report(seeds: int = SEEDS) -> str:
@@ -284,8 +284,8 @@ def report(seeds: int = SEEDS) -> str:
     for route in (True, False):
         for load in (0.92, 0.8):
             for policy in POLICIES:
-                found = [simulate(seed, load, policy, route=route) for seed in range(seeds)]
-                orders, late, days, operations, moves = (sum(column) for column in zip(*found, strict=True))
+                results = [simulate(seed, load, policy, route=route) for seed in range(seeds)]
+                orders, late, days, operations, moves = (sum(column) for column in zip(*results, strict=True))
                 shares = f"{100 * late / orders:.1f} | {days / orders:.2f} | {moves / operations:.2f}"
                 lines.append(f"| {'yes' if route else 'no'} | {load:.0%} | {policy} | {orders} | {shares} |")
                 measuring.tell(".")

@@ -92,12 +92,18 @@ def theirs(
 def rows(costs: Mapping[str, Sequence[Cost]]) -> list[list[str]]:
     """A row per program: medians, and the median of the pairs' ratios to the first of them."""
     first = next(iter(costs.values()))
-    found = []
+    lines = []
     for name, of in costs.items():
-        one = measuring.median(of)
-        figures = [str(one.requests), str(one.refused), f"{one.seconds:.2f}", f"{one.cpu_s:.2f}", f"{one.peak_mb:.0f}"]
-        found.append([name, *figures, f"{measuring.ratio(of, first):.2f}"])
-    return found
+        cost = measuring.median(of)
+        figures = [
+            str(cost.requests),
+            str(cost.refused),
+            f"{cost.seconds:.2f}",
+            f"{cost.cpu_s:.2f}",
+            f"{cost.peak_mb:.0f}",
+        ]
+        lines.append([name, *figures, f"{measuring.ratio(of, first):.2f}"])
+    return lines
 
 
 def report(running: portal.Running, folder: Path, rounds: int = 5) -> str:
@@ -107,7 +113,7 @@ def report(running: portal.Running, folder: Path, rounds: int = 5) -> str:
     week, year = ("--week", f"{this:%G-W%V}"), ("--since", f"{first}")
     kept = Path(tempfile.mkdtemp(dir=folder))
 
-    def others(names: Sequence[str], start: date, latency_s: float = portal.LATENCY_S) -> dict[str, Any]:
+    def peers(names: Sequence[str], start: date, latency_s: float = portal.LATENCY_S) -> dict[str, Any]:
         """Those of the peers, as they are called here, that read the same; some save it as well."""
         return {
             name: theirs(
@@ -122,18 +128,18 @@ def report(running: portal.Running, folder: Path, rounds: int = 5) -> str:
             for name in names
         }
 
-    weeks = {"b24tools snapshot --week": ours(running, folder, *week)} | others(WEEK, this)
+    weeks = {"b24tools snapshot --week": ours(running, folder, *week)} | peers(WEEK, this)
     weeks["b24tools snapshot --week, the next"] = ours(running, folder, *week, data=kept)
     costs = measuring.in_turns(weeks, rounds)
     once = {"one list per person, once": theirs(running, folder, "replaced", this, end)}
     parts = [_titled("This week", costs | measuring.in_turns(once, 1, warm=False), rounds)]
-    years = {OURS_SIX: ours(running, folder, *year, parallel=6)} | others(YEAR, first)
+    years = {OURS_SIX: ours(running, folder, *year, parallel=6)} | peers(YEAR, first)
     years["b24tools snapshot --since"] = ours(running, folder, *year)
     parts.append(_titled("A year", measuring.in_turns(years, rounds - 2), rounds - 2))
     for title, words, start, names in (("This week", week, this, WEEK[1::3]), ("A year", year, first, YEAR[:2])):
         slow = {OURS_SIX: ours(running, folder, *words, latency_s=SLOW_S, parallel=6)} if words == year else {}
         slow |= {f"b24tools snapshot {words[0]}": ours(running, folder, *words, latency_s=SLOW_S)}
-        slow |= others(names, start, SLOW_S)
+        slow |= peers(names, start, SLOW_S)
         parts.append(_titled(f"{title}, {SLOW_S} s for an answer", measuring.in_turns(slow, 1, warm=False), 1))
     return "\n".join(parts)
 

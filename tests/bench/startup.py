@@ -83,9 +83,9 @@ def report(folder: Path, rounds: int = 9) -> str:
     )
     rows = []
     for name, of in costs.items():
-        one = measuring.median(of)
+        cost = measuring.median(of)
         ratios = [f"{measuring.ratio(of, costs[other]):.2f}" for other in ("a bare Typer program", table)]
-        rows.append([name, f"{one.seconds * 1000:.0f}", f"{one.peak_mb:.0f}", *ratios])
+        rows.append([name, f"{cost.seconds * 1000:.0f}", f"{cost.peak_mb:.0f}", *ratios])
     return f"Start-up; rounds: {rounds}\n\n" + measuring.table(
         ("", "ms", "peak MB", "× bare Typer", "× one table"), rows
     )

@@ -116,9 +116,9 @@ def served(folder: Path, url: str) -> Iterator[tuple[int, int]]:
     running = subprocess.Popen(command, env=os.environ | settings, cwd=folder, stderr=subprocess.PIPE, text=True)
     try:
         assert running.stderr is not None
-        found = re.search(r"127\.0\.0\.1:(\d+);", running.stderr.readline())
-        assert found
-        yield running.pid, int(found[1])
+        match = re.search(r"127\.0\.0\.1:(\d+);", running.stderr.readline())
+        assert match
+        yield running.pid, int(match[1])
     finally:
         running.terminate()
         running.communicate()
@@ -168,7 +168,7 @@ def storm(mode: str, count: int, portal: Portal, tasks: list[int]) -> None:
                 while opened.events.oldest_unprocessed() is not None:
                     assert time.monotonic() - started < PATIENCE_S
                     time.sleep(0.2)
-                statuses = {one.status for one in opened.events.find()}
+                statuses = {event.status for event in opened.events.find()}
                 closed = [
                     task
                     for ids in opened.tasks.closed_ids(datetime.min.replace(tzinfo=UTC), datetime.now(UTC)).values()
@@ -209,7 +209,7 @@ def endure(count: int, portal: Portal, tasks: list[int]) -> None:
 def check_kept(folder: Path, sender: Sender) -> int:
     """Every event that was answered is in the database; how many are."""
     with closing(open_store(folder / "b24tools.db")) as opened:
-        kept = [int(found[0]) for one in opened.events.find() if (found := NUMBER.search(one.body))]
+        kept = [int(match[0]) for event in opened.events.find() if (match := NUMBER.search(event.body))]
     assert sender.answered <= set(kept), len(sender.answered - set(kept))
     # answered or not, what was under way when it was killed may have been kept, and was sent again
     assert len(kept) <= len(sender.answered) + CLIENTS, (len(kept), len(sender.answered))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import sqlite3
@@ -226,6 +227,20 @@ def test_it_asks_before_it_replaces(portal: Portal, b24tools: Run, data: Path, t
     (data / "b24tools.db").unlink()
     assert 0 == b24tools("restore", tmp_path / "a.zip")[0]
     assert "webhook\n" == b24tools("mode")[1]
+
+
+def test_only_a_yes_is_one(b24tools: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In either language, as for every other command that asks."""
+    b24tools("mode", "webhook")
+    b24tools("backup", tmp_path / "a.zip")
+    b24tools("mode", "polling")
+
+    def answer(text: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.stdin", io.StringIO(text))
+        monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+        return b24tools("restore", tmp_path / "a.zip")[0], b24tools("mode")[1]
+
+    assert [(130, "polling\n"), (130, "polling\n"), (0, "webhook\n")] == list(map(answer, ["\n", "нет\n", "Да\n"]))
 
 
 def damage_manifest(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:

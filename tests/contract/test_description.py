@@ -271,7 +271,7 @@ def break_down(served: Served, monkeypatch: pytest.MonkeyPatch, error: Exception
         for owner, name in (
             (services.Services, "open_store"),
             (context.Session, "read_store"),
-            (context.Session, "assign_tools"),
+            (context.Session, "open_planning"),
         ):
             broken.setattr(owner, name, refuse)
         for method, path, operation in list_operations():

@@ -295,6 +295,15 @@ def test_many_portals_are_counted_together(
     assert "one #1" in csv
 
 
+def test_the_rules_come_with_each_warning_once(b24tools: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings are read once."""
+    monkeypatch.setenv("B24_SPEED", "7")
+
+    status, out, err = b24tools("leaderboard", "--rules")
+
+    assert (0, "- ", 1) == (status, out[:2], err.count("B24_SPEED"))
+
+
 @pytest.mark.parametrize("words", [["--me", "1"], ["--rules"], ["--group", "x"], ["--profile", "one"]])
 def test_many_portals_do_not_go_with_what_is_of_one(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from b24tools import context
-from b24tools.cli import app, assign, order_files
-from b24tools.core import config
+from b24tools.cli import app, assign
+from b24tools.core import config, inbox
 from b24tools.jobs import assign as assign_job
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.faults import Fault
@@ -141,7 +141,7 @@ def test_files_from_a_computer_whose_clock_is_ahead_are_taken_when_they_hold_sti
     monkeypatch.setattr(assign.time, "sleep", sleep)
     assert 0 == take(folder)
     assert ["done/seconds.json", "done/still.json", "growing.json", "touched.json"] == tree(folder)
-    assert [order_files.QUIET_S] == slept[:1]
+    assert [inbox.QUIET_S] == slept[:1]
 
 
 def test_a_fresh_file_makes_nobody_wait(portal: Portal, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,14 +311,14 @@ def test_a_file_another_run_has_taken_is_none_of_ours(
 ) -> None:
     """Two runs of cron overlap: listed, and gone when it is read."""
     gone = drop(folder, "a.json")
-    list_ripe = order_files.list_ripe
+    list_ripe = inbox.list_ripe
 
     def taken(*arguments: Any) -> Any:
         found = list_ripe(*arguments)
         gone.unlink()
         return found
 
-    monkeypatch.setattr(order_files, "list_ripe", taken)
+    monkeypatch.setattr(inbox, "list_ripe", taken)
     assert 0 == take(folder)
     assert ("", "") == capsys.readouterr()
 

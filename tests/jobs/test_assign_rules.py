@@ -258,6 +258,16 @@ def test_the_fallback_user_may_work_outside_production(works: Works) -> None:
     assert ((chief.id, "Наталья Громова"), at(23, 11)) == (task.responsible, task.start)
 
 
+def test_the_next_operation_waits_for_what_the_fallback_user_has(works: Works) -> None:
+    """As it waits for everybody's work, on the first send, too; and the promise counts it."""
+    boss = demo_company.person(works.portal, "Авдеев")
+    welded = order([("Сварщег", 120), ("Сварщик", 60)])
+    result = works.assign(welded, fallback_user=boss.id, route=("Сварщег", "Сварщик"))[0]
+    assert ([at(23, 9), at(23, 11)], at(23, 12)) == ([task.start for task in result.tasks], result.finish)
+    assert result.promise is not None and result.promise.bottleneck is not None
+    assert (at(23, 12), "Сварщег") == (result.promise.ready, result.promise.bottleneck.position)
+
+
 def test_the_fallback_user_takes_what_an_empty_department_cannot(works: Works) -> None:
     """The department exists, but all its people are excluded."""
     works.portal.add_department("Маляр", parent=4)

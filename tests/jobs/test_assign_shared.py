@@ -44,7 +44,7 @@ def session(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def send(session: context.Session) -> int:
-    with session.assign_tools(dry_run=False, progress=lambda *_words: None) as tools:
+    with session.open_planning(read_only=False) as (tools, _rules):
         (done,) = assign.orders([first_send()], tools, rules(retry_s=5))
     return done.exit_status
 

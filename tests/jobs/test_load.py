@@ -26,6 +26,7 @@ from b24tools.scheduling.lane import DayLoad, PersonLoad
 from tests.support.orders import MOSCOW, Clock, Works, order, rules
 
 HOUR = 3600
+URL = "https://portal.example"
 
 
 def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
@@ -67,7 +68,7 @@ def test_who_belongs_to_two_departments_is_counted_in_one_and_it_is_said(
     assert text.format("Резчик", "Гибка") in found(works).remarks
     result = found(works, "Гибка")
     assert ([one], (text.format("Гибка", "Резчик"),)) == ([one.id for one in result.groups[0].people], result.remarks)
-    print_load(result, MOSCOW, works.clock.now)
+    print_load(result, MOSCOW, URL, works.clock.now)
     assert text.format("Гибка", "Резчик") == capsys.readouterr().out.splitlines()[-1]
 
 
@@ -257,7 +258,9 @@ PEOPLE = load.Load(
 def drawn(**console: Any) -> list[str]:
     """The screen's lines."""
     stream = io.StringIO()
-    print_load(PEOPLE, MOSCOW, at(23, 7), Screen(Console(file=stream, color_system=None, highlight=False, **console)))
+    print_load(
+        PEOPLE, MOSCOW, URL, at(23, 7), Screen(Console(file=stream, color_system=None, highlight=False, **console))
+    )
     return [line.rstrip() for line in stream.getvalue().splitlines()]
 
 
@@ -292,7 +295,7 @@ def test_namesakes_are_told_apart_by_their_ids() -> None:
     people = (PersonLoad(number, name, 0, at(23, 9), (), full()) for number, name in ((2, "Ян Ли"), (3, "Ян Ли")))
     groups = tuple(load.Group(Department(one.id, f"Цех {one.id}", None, None), (one,)) for one in people)
     stream = io.StringIO()
-    print_load(load.Load(groups, ()), MOSCOW, at(23, 7), Screen(Console(file=stream, width=200)))
+    print_load(load.Load(groups, ()), MOSCOW, URL, at(23, 7), Screen(Console(file=stream, width=200)))
     assert ["Ян Ли (#2)", "Ян Ли (#3)"] == re.findall(r"Ян Ли[^ ]* ?\S*", stream.getvalue())
 
 
@@ -300,7 +303,7 @@ def test_without_unicode_tenths_are_told() -> None:
     """For old consoles: # is a full day."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="cp866")
     console = Console(file=stream, color_system=None, highlight=False, width=200, force_terminal=True)
-    print_load(PEOPLE, MOSCOW, at(23, 7), Screen(console))
+    print_load(PEOPLE, MOSCOW, URL, at(23, 7), Screen(console))
     stream.flush()
     text = stream.buffer.getvalue().decode("cp866")  # type: ignore[attr-defined]
     assert ["#####.. _____..", "2_1#9.. _____..", "_____.. _____.."] == re.findall(r"\S{5}\.\. \S{5}\.\.", text)

@@ -371,7 +371,7 @@ def test_the_table_shows_what_changes(works: Works, people: dict[str, int], caps
     (torn,) = send(works, 1, ("Сборка", 960))
     works.clock.now = at(23, 8)
     result = run(works, without="Третий", since=at(24), until=at(26))
-    render_replan.print_replan(result, MOSCOW, works.clock.now)
+    render_replan.print_replan(result, MOSCOW, "https://portal.example", works.clock.now)
     shown = capsys.readouterr().out
     assert "23.11 09:00; end 24.11 18:00 → 26.11 18:00  after the absence  moved\n" in shown
     with works.tools() as tools:

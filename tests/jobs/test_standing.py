@@ -110,6 +110,16 @@ def test_a_wait_for_the_person_holds_up_more_than_short_work(works: Works, peopl
         assert (expected[number], promise.bottleneck.position) == (found, expected[number].position)
 
 
+def test_what_is_accepted_later_does_not_wait_for_its_person(works: Works, people: dict[str, int]) -> None:
+    """Not before Wednesday noon: the longer operation holds it up, as the answer to the order says."""
+    lines = [("Раскрой", 60.0), ("Сборка", 240.0)]
+    sent = order(lines, wanted=at(23)).model_copy(update={"accepted": at(25, 12)})
+    promise = works.assign(sent, route=ROUTE)[0].promise
+    assert promise is not None and promise.bottleneck is not None
+    held = HoldUp("Сборка", "Иван Сборка", "work")
+    assert (held.position, held) == (promise.bottleneck.position, standings(works).orders[0].holds_up)
+
+
 def test_who_is_away_before_the_plan_holds_it_up(works: Works, people: dict[str, int]) -> None:
     """The work was planned around the absence, and is not behind."""
     works.portal.add_absence(people["Раскрой"], date(2026, 11, 23), date(2026, 11, 24))

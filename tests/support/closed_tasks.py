@@ -62,9 +62,10 @@ def task(
 def save(opened: Store, tasks: Iterable[TaskRecord], now: datetime = NOW, zone: ZoneInfo = MOSCOW) -> None:
     """As a snapshot saves them."""
     with opened.transaction():
-        found = list(tasks)
-        opened.tasks.note_open([(one.id, one.deadline) for one in found], now)  # as they were while they were open
-        opened.tasks.save(found, now, zone)
+        records = list(tasks)
+        # as they were while they were open
+        opened.tasks.note_open([(record.id, record.deadline) for record in records], now)
+        opened.tasks.save(records, now, zone)
 
 
 def collect(opened: Store, start: datetime, end: datetime, began: datetime, *, complete: bool = True) -> None:

@@ -56,7 +56,7 @@ def new_works(folder: Path, *, bare: bool = False, **options: Any) -> Works:
     clock = Clock()
     works = Works(demo_company.build(clock, sleep=clock.sleep, **options), folder, clock)
     if bare:
-        group = next(one for one in works.portal.groups.values() if one.name == demo_company.GROUP)
+        group = next(group for group in works.portal.groups.values() if group.name == demo_company.GROUP)
         group.name = "Другой проект"
     works.portal.log.clear()
     return works
@@ -148,7 +148,7 @@ def picture(portal: Portal) -> dict[str, Any]:
                 task.deadline,
                 task.time_estimate,
                 task.description,
-                sorted(portal.disk.objects[portal.disk.attachments[one].object_id].name for one in task.attachments),
+                sorted(portal.disk.objects[portal.disk.attachments[id_].object_id].name for id_ in task.attachments),
             )
             for task in made
         ),
@@ -158,7 +158,7 @@ def picture(portal: Portal) -> dict[str, Any]:
 def statuses(works: Works, sent: onec_order.Order) -> list[int]:
     """One run; the exit statuses of its orders, as the command line would have them."""
     try:
-        return [one.exit_status for one in works.assign(sent)]
+        return [result.exit_status for result in works.assign(sent)]
     except errors.PortalError as error:
         return [error.exit_status]
 
@@ -176,5 +176,5 @@ def assert_sent_again_changes_nothing(works: Works, sent: onec_order.Order) -> N
     """Once more the same order: `unchanged`, and no write."""
     works.clock.now += timedelta(minutes=2)
     writes = len(works.portal.writes())
-    assert ["unchanged"] == [one.outcome for one in works.assign(sent)]
+    assert ["unchanged"] == [result.outcome for result in works.assign(sent)]
     assert [] == works.portal.writes()[writes:]

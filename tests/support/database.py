@@ -21,8 +21,8 @@ def query(path: Path, sql: str, *values: Any) -> list[tuple[Any, ...]]:
     with psycopg.connect(postgres.redirection.url, options=f"-c search_path={schema}") as connection:
         cursor = connection.cursor()
         cursor.execute(sql.replace("%", "%%").replace("?", "%s").encode(), values)
-        found = cursor.fetchall() if cursor.description else []
-        return [tuple(int(one) if type(one).__name__ == "Decimal" else one for one in row) for row in found]
+        rows = cursor.fetchall() if cursor.description else []
+        return [tuple(int(value) if type(value).__name__ == "Decimal" else value for value in row) for row in rows]
 
 
 def write_location(path: Path) -> str:

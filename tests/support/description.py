@@ -50,8 +50,8 @@ def find_operation(method: str, path: str) -> dict[str, Any]:
     for form, operations in describe_service()["paths"].items():
         pattern = re.sub(r"\\\{\w+\\\}", ".+", re.escape(form))
         if re.fullmatch(pattern.removesuffix("/") or "/", path):
-            found: dict[str, Any] = operations.get(method.lower(), {})
-            return found
+            operation: dict[str, Any] = operations.get(method.lower(), {})
+            return operation
     return {}
 
 

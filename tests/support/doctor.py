@@ -111,8 +111,8 @@ def examine(
 
 def found(findings: list[Finding], name: str) -> Finding:
     """The one finding of this name."""
-    (one,) = [finding for finding in findings if finding.check == name]
-    return one
+    (finding,) = [finding for finding in findings if finding.check == name]
+    return finding
 
 
 def not_ok(findings: list[Finding]) -> dict[str, str]:

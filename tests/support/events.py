@@ -66,7 +66,7 @@ class Listener:
 
     def arrive(self) -> list[str]:
         """All that the portal has to say, in its order; the answers."""
-        bodies = [one.body for one in self.portal.outbox]
+        bodies = [outgoing.body for outgoing in self.portal.outbox]
         del self.portal.outbox[:]
         with self.store() as opened:
             return [events_process.receive(opened, body, FORM, self.tokens, self.clock()) for body in bodies]
@@ -121,6 +121,6 @@ class Listener:
 def listener(folder: Path) -> Listener:
     """The demo plant, in webhook mode."""
     clock = Clock()
-    found = Listener(demo_company.build(clock), folder, clock)
-    found.switch("webhook")
-    return found
+    plant = Listener(demo_company.build(clock), folder, clock)
+    plant.switch("webhook")
+    return plant

@@ -71,7 +71,7 @@ def send(client: Client, *commands: Query[Any]) -> list[Answer]:
     batch = client.new_batch()
     pending = [batch.add(command) for command in commands]
     batch.send()
-    return [one.item for one in pending]
+    return [entry.item for entry in pending]
 
 
 def ok(result: Any, **more: Any) -> httpx.Response:

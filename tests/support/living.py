@@ -93,7 +93,7 @@ class LivingPlant:
         portal.add_group("Задачи из 1с", 1, members=[1, *self.people])
         self.route = self.positions if chance.random() < 0.5 else ()
         self.has_stages = chance.random() < 0.4
-        self.away: dict[int, list[tuple[int, int]]] = {one: [] for one in self.people}
+        self.away: dict[int, list[tuple[int, int]]] = {id_: [] for id_ in self.people}
         self.sent: dict[str, Sent] = {}
         self.by_hand: set[int] = set()  # tasks that people have moved or given to others
         self.log: list[str] = []
@@ -125,7 +125,7 @@ class LivingPlant:
 
     def active(self, position: str | None = None) -> list[int]:
         """Who works there."""
-        return [one for one, own in self.people.items() if self.portal.users[one].active and position in (None, own)]
+        return [id_ for id_, own in self.people.items() if self.portal.users[id_].active and position in (None, own)]
 
     def model(self) -> MinutePlant:
         """The plant as the specification sees it now, read off the portal and what was sent."""
@@ -145,7 +145,7 @@ class LivingPlant:
             )
             for task in self.portal.tasks
         }
-        found = {}
+        plant_orders = {}
         for id_, sent in self.sent.items():
             is_own = any(stage for _position, stage in sent.lines.values())
             lines = []
@@ -161,9 +161,9 @@ class LivingPlant:
             if wanted is not None:
                 late_from = (minute(wanted) or 0) + (DAY if sent.order.wanted_is_day else 0)
             is_ended = sent.order.done or sent.order.cancelled
-            found[id_] = PlantOrder(tuple(lines), late_from, is_ended, sent.order.cancelled, sent.promised)
-        away = {one: spans for one, spans in self.away.items()}
-        return MinutePlant(self.shift, away, self.now, STEP, tasks.values(), found)
+            plant_orders[id_] = PlantOrder(tuple(lines), late_from, is_ended, sent.order.cancelled, sent.promised)
+        away = {person: spans for person, spans in self.away.items()}
+        return MinutePlant(self.shift, away, self.now, STEP, tasks.values(), plant_orders)
 
     # what happens
 
@@ -220,9 +220,9 @@ class LivingPlant:
         ]
         self.chance.choices([kind for kind, _weight in kinds], [weight for _kind, weight in kinds])[0]()
 
-    def pick(self, found: list[Any]) -> Any:
+    def pick(self, choices: list[Any]) -> Any:
         """Any of them; None of none."""
-        return self.chance.choice(found) if found else None
+        return self.chance.choice(choices) if choices else None
 
     def lines(self, count: int) -> tuple[onec_order.Line, ...]:
         """Lines with and without stages."""
@@ -286,7 +286,7 @@ class LivingPlant:
 
     def open_order(self) -> Sent | None:
         """An order that is not over."""
-        return self.pick([one for one in self.sent.values() if not (one.order.done or one.order.cancelled)])
+        return self.pick([sent for sent in self.sent.values() if not (sent.order.done or sent.order.cancelled)])
 
     def send_again(self) -> None:
         """The same again."""
@@ -314,7 +314,7 @@ class LivingPlant:
 
     def cancel_or_renew(self) -> None:
         """1C takes an order back, or takes it up again."""
-        sent = self.pick([one for one in self.sent.values() if not one.order.done])
+        sent = self.pick([sent for sent in self.sent.values() if not sent.order.done])
         if sent is not None:
             self.send(sent.order.model_copy(update={"called_off": not sent.order.called_off}))
 
@@ -388,7 +388,7 @@ class LivingPlant:
         task = self.pick([task for task in self.tasks() if task.start_plan])
         if task is None:
             return
-        worked = [one for one in self.shift.minutes if one > self.now][: 4 * 480]
+        worked = [moment for moment in self.shift.minutes if moment > self.now][: 4 * 480]
         start = self.chance.choice(worked)
         length = self.chance.choice((20, 60, 240))
         if self.chance.random() < 0.2:
@@ -441,7 +441,7 @@ class LivingPlant:
             if task.id in staying or task.date_start or task.time_spent or task.status not in (1, PENDING):
                 continue
             planned = max(minute(task.start_plan) or 0, self.now)
-            start = next(one for one in self.shift.minutes if one >= planned)
+            start = next(moment for moment in self.shift.minutes if moment >= planned)
             under = [span for span in self.away[task.responsible] if span[0] <= start < span[1]]
             assert not under, self.story(task.id, task.title, under)
         writes = len(self.portal.writes())
@@ -452,7 +452,7 @@ class LivingPlant:
         """Note what moved, and what stayed though it should."""
         for move in result.moves:
             places = [
-                (place.responsible[0], *(divmod(minute(one) or 0, DAY) for one in (place.start, place.end)))
+                (place.responsible[0], *(divmod(minute(moment) or 0, DAY) for moment in (place.start, place.end)))
                 for place in (move.before, move.after)
                 if place
             ]
@@ -476,7 +476,7 @@ class LivingPlant:
     def unmoved(self) -> list[Task]:
         """Open tasks of orders that lie as b24tools wrote them."""
         ledger = self.ledger()
-        found = []
+        tasks = []
         for task in self.tasks():
             row = ledger.get(task.id)
             if task.id not in self.by_hand and row == (
@@ -484,8 +484,8 @@ class LivingPlant:
                 minute(task.start_plan),
                 minute(task.end_plan),
             ):
-                found.append(task)
-        return found
+                tasks.append(task)
+        return tasks
 
     def ledger(self) -> dict[int, tuple[int | None, int | None, int | None]]:
         """Person and plan of each task, as last written."""
@@ -508,7 +508,7 @@ class LivingPlant:
             for other in others:
                 if other.id != task.id and other.responsible == task.responsible:
                     is_apart = task.end_plan <= other.start_plan or other.end_plan <= task.start_plan
-                    assert is_apart, self.story(*(self.show(one) for one in (task, other)))
+                    assert is_apart, self.story(*(self.show(item) for item in (task, other)))
 
     def show(self, task: Task) -> str:
         """A task in a line."""
@@ -531,7 +531,7 @@ class LivingPlant:
             f"{task.start and divmod(task.start, DAY)} {task.end and divmod(task.end, DAY)} "
             f"ends {divmod(lane.ends[task.id], DAY)} held {lane.held.get(task.id) and divmod(lane.held[task.id], DAY)}"
             for person, lane in model.lanes.items()
-            for task in sorted(lane.tasks, key=lambda one: lane.ends[one.id])
+            for task in sorted(lane.tasks, key=lambda laid: lane.ends[laid.id])
         ]
 
     def compare(self) -> None:
@@ -545,10 +545,10 @@ class LivingPlant:
     def compare_orders(self, model: MinutePlant) -> None:
         """All orders as they stand."""
         listing = orders.list_orders(self.tools, self.rules, states=orders.STATES)
-        for one in listing.orders:
-            expected = model.stands(model.orders[one.row.id])
-            found = Stands(one.state, one.done, one.of, minute(one.finish), one.late_s // 60)
-            assert expected == found, self.story(one.row.id, expected, found, *self.lanes(model))
+        for standing in listing.orders:
+            expected = model.stands(model.orders[standing.row.id])
+            answer = Stands(standing.state, standing.done, standing.of, minute(standing.finish), standing.late_s // 60)
+            assert expected == answer, self.story(standing.row.id, expected, answer, *self.lanes(model))
 
     def compare_promises(self, model: MinutePlant) -> None:
         """Orders sent again alone, and all together; nothing is written."""
@@ -567,8 +567,8 @@ class LivingPlant:
 
     def compare_load(self, model: MinutePlant) -> None:
         """Everybody's open work, first free moment and days."""
-        found = load.load(self.tools, self.rules, None)
-        for person in (person for group in found.groups for person in group.people):
+        report = load.load(self.tools, self.rules, None)
+        for person in (person for group in report.groups for person in group.people):
             lane = model.lanes[person.id]
             days = [(day.busy_s / 60, day.work_s / 60) for day in person.days]
             answer = person.open_s / 60, minute(person.free), days
@@ -578,20 +578,20 @@ class LivingPlant:
     def compare_today(self) -> None:
         """The work lists of three weeks: each task begins and ends there when `load` says, and days are as full."""
         rows = self.tools.store.orders.list_all(with_over=False)
-        found, team = read_standings(self.tools, self.rules, rows), find_team(self.tools, self.rules, None)
+        standings, team = read_standings(self.tools, self.rules, rows), find_team(self.tools, self.rules, None)
         slots: dict[int, list[Slot]] = {}
         for number in range(21):
             day = _day(self.now // DAY + number)
-            for one in today.list_work(found, team, "", day).lists:
-                for job in one.jobs:
+            for work_list in today.list_work(standings, team, "", day).lists:
+                for job in work_list.jobs:
                     slots.setdefault(job.task.id, []).append(job.slot)
-                busy_s = found.workload.load(one.person.id, 21).days[number].busy_s
-                assert one.busy_s == busy_s, self.story(one.person.name, day)
+                busy_s = standings.workload.load(work_list.person.id, 21).days[number].busy_s
+                assert work_list.busy_s == busy_s, self.story(work_list.person.name, day)
         end = datetime.combine(_day(self.now // DAY + 21), time(), MOSCOW)
         for person in self.active():
-            for task, span in found.workload.tasks_of(person):
+            for task, span in standings.workload.tasks_of(person):
                 listed = slots.get(task.id, [])
-                answer = [(one.start, one.end) for one in listed if one is listed[0] or one.is_last]
+                answer = [(slot.start, slot.end) for slot in listed if slot is listed[0] or slot.is_last]
                 if span[1] <= end and (not answer or (answer[0][0], answer[-1][1]) != span):
                     raise AssertionError(self.story(self.show(self.portal.tasks[task.id]), span, listed))
 

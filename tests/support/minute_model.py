@@ -22,8 +22,8 @@ def wall_minutes(calendar: WorkCalendar, day: date) -> set[int]:
     rule = calendar.days.get(day) or calendar.yearly.get((day.month, day.day)) or DayRule()
     if rule.shifts is None:
         weekdays = [rule.as_weekday or day.isoweekday(), *([1, 2, 3, 4, 5, 6, 7] if rule.worked else [])]
-        found = [[shift for shift in calendar.shifts if weekday in shift.weekdays] for weekday in weekdays]
-        shifts: Sequence[Shift] = next((some for some in found if some), [])
+        by_weekday = [[shift for shift in calendar.shifts if weekday in shift.weekdays] for weekday in weekdays]
+        shifts: Sequence[Shift] = next((some for some in by_weekday if some), [])
     else:
         shifts = rule.shifts
     unstated: set[int] = set()

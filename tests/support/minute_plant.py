@@ -30,9 +30,9 @@ class Shift:
     def minutes(self) -> list[int]:
         """Every working minute up to the horizon; the first day is a Monday."""
         pause = (self.start + self.end - self.pause) // 2
-        of_day = [one for one in range(self.start, self.end) if not pause <= one < pause + self.pause]
+        of_day = [minute for minute in range(self.start, self.end) if not pause <= minute < pause + self.pause]
         days = [day for day in range(HORIZON_DAYS) if day % 7 in self.weekdays]
-        return [day * DAY + one for day in days for one in of_day]
+        return [day * DAY + minute for day in days for minute in of_day]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Lane:
     def left(self, task: PlantTask) -> int:
         """What is left to do: the estimate less what was spent, or less what was worked since it was begun."""
         spent = task.spent
-        starts = [one for one in (task.start, task.begun_at) if one is not None]
+        starts = [start for start in (task.start, task.begun_at) if start is not None]
         if not spent and task.status == IN_PROGRESS and starts and max(starts) < self.now:
             spent = bisect_left(self.all, self.now) - bisect_left(self.all, max(starts))
         return max(task.estimate - spent if task.estimate else UNKNOWN_ESTIMATE, self.step)
@@ -105,37 +105,37 @@ class Lane:
         self.used: dict[int, int] = {}  # place: task
         self.ends: dict[int, int] = {}
         begun, overdue, slots, rest = [], [], [], []
-        for one in self.tasks:
-            held = 0 if one.status == IN_PROGRESS else self.place(self.held.get(one.id, 0))
-            is_over = one.end is not None and one.end <= self.now
-            slot = (one.start, one.end) if one.ours and one.start is not None and one.end is not None else None
+        for task in self.tasks:
+            held = 0 if task.status == IN_PROGRESS else self.place(self.held.get(task.id, 0))
+            is_over = task.end is not None and task.end <= self.now
+            slot = (task.start, task.end) if task.ours and task.start is not None and task.end is not None else None
             started = bool(slot and slot[0] <= self.now)
-            if one.status == IN_PROGRESS:
-                begun.append(one)
+            if task.status == IN_PROGRESS:
+                begun.append(task)
             elif (is_over or started) and not held:
-                overdue.append(one)
+                overdue.append(task)
             elif is_over or started:
-                slots.append((held, self._since(one), self.left(one), one))
+                slots.append((held, self._since(task), self.left(task), task))
             elif slot:
-                own, usual = (_count(line, *slot) for line in (self.mine, self.usual))
-                length = min(max(own, usual), self.left(one))
-                slots.append((max(held, self.place(slot[0])), self._since(one), length, one))
+                own, usual = (_count(minutes, *slot) for minutes in (self.mine, self.usual))
+                length = min(max(own, usual), self.left(task))
+                slots.append((max(held, self.place(slot[0])), self._since(task), length, task))
             else:
-                rest.append((max(held, self.place(one.start or 0)), one.id, self.left(one), one))
+                rest.append((max(held, self.place(task.start or 0)), task.id, self.left(task), task))
         at = 0
-        for one in [*sorted(begun, key=self._since), *sorted(overdue, key=self._since)]:
-            at = self.fill(one, at, self.left(one))
-        for place, _since, length, one in sorted(slots, key=lambda row: (row[0], row[1])):
-            if not length and not self.held.get(one.id) and one.end is not None:
-                self.ends[one.id] = one.end  # what people put outside the hours stays there
+        for task in [*sorted(begun, key=self._since), *sorted(overdue, key=self._since)]:
+            at = self.fill(task, at, self.left(task))
+        for place, _since, length, task in sorted(slots, key=lambda row: (row[0], row[1])):
+            if not length and not self.held.get(task.id) and task.end is not None:
+                self.ends[task.id] = task.end  # what people put outside the hours stays there
                 continue
-            length = length or self.left(one)  # it cannot stay there
+            length = length or self.left(task)  # it cannot stay there
             is_pushed = at > place
-            at = self.fill(one, max(at, place), length)
-            if not is_pushed and not self.held.get(one.id) and length < self.left(one) and one.end is not None:
-                self.ends[one.id] = max(self.ends[one.id], one.end)  # put outside the hours in part
-        for place, _id, length, one in sorted(rest, key=lambda row: (row[0], row[1])):
-            self.fill(one, place, length)
+            at = self.fill(task, max(at, place), length)
+            if not is_pushed and not self.held.get(task.id) and length < self.left(task) and task.end is not None:
+                self.ends[task.id] = max(self.ends[task.id], task.end)  # put outside the hours in part
+        for place, _id, length, task in sorted(rest, key=lambda row: (row[0], row[1])):
+            self.fill(task, place, length)
 
     def _since(self, task: PlantTask) -> tuple[int, int]:
         return (self.now if task.start is None else task.start), task.id
@@ -160,7 +160,7 @@ class Lane:
         """The first start on a whole step from which so many minutes in a row are free, and the end."""
         place = self.place(max(earliest, self.now))
         while True:
-            taken = next((one for one in range(place, place + length) if one in self.used), None)
+            taken = next((at for at in range(place, place + length) if at in self.used), None)
             if taken is not None:
                 place = taken + 1
             elif self.mine[place] % self.step:
@@ -177,17 +177,17 @@ class Lane:
     def free(self) -> int:
         """The first working minute with nothing to do for a whole step."""
         place = 0
-        while (taken := next((one for one in range(place, place + self.step) if one in self.used), None)) is not None:
+        while (taken := next((at for at in range(place, place + self.step) if at in self.used), None)) is not None:
             place = taken + 1
         return self.mine[place]
 
     def days(self, count: int) -> list[tuple[int, int]]:
         """Minutes taken and minutes there are of each day, today the first."""
-        found = []
+        days = []
         for day in range(self.now // DAY, self.now // DAY + count):
             first, last = self.place(day * DAY), self.place((day + 1) * DAY)
-            found.append((sum(one in self.used for one in range(first, last)), last - first))
-        return found
+            days.append((sum(at in self.used for at in range(first, last)), last - first))
+        return days
 
 
 class MinutePlant:
@@ -206,8 +206,8 @@ class MinutePlant:
         laid = [task for task in tasks if task.is_laid]
         people = {task.person for task in laid} | away.keys()
         self.lanes = {
-            one: Lane(shift, away.get(one, ()), now, step, [task for task in laid if task.person == one])
-            for one in people
+            person: Lane(shift, away.get(person, ()), now, step, [task for task in laid if task.person == person])
+            for person in people
         }
         for _round in range(100):
             if not sum([self._let_wait(order) for order in orders.values()]):
@@ -272,9 +272,9 @@ class MinutePlant:
 @lru_cache(maxsize=64)
 def _present(shift: Shift, away: tuple[tuple[int, int], ...]) -> list[int]:
     """Every working minute at which a person is there."""
-    gone = {one for start, end in away for one in range(start, end)}
-    return [one for one in shift.minutes if one not in gone]
+    gone = {minute for start, end in away for minute in range(start, end)}
+    return [minute for minute in shift.minutes if minute not in gone]
 
 
-def _count(line: Sequence[int], start: int, end: int) -> int:
-    return bisect_left(line, end) - bisect_left(line, start)
+def _count(minutes: Sequence[int], start: int, end: int) -> int:
+    return bisect_left(minutes, end) - bisect_left(minutes, start)

@@ -18,6 +18,7 @@ from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.org_cache import NameSettings, OrgCache
 from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.core import locks
+from b24tools.core.models import no_progress
 from b24tools.jobs import assign as jobs_assign
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
@@ -92,9 +93,7 @@ class Works:
         own = {"schedules": self.people.schedules, "positions": self.people.positions}
         names = NameSettings("Производство", "Задачи из 1с", "Прикрепленные файлы", 1, **own)
         machine = self.machine_clock or self.clock
-        run_clock = RunClock(
-            machine, self.clock.sleep, lambda _stage, _done, _total: None, self.said.append, self.clock.time
-        )
+        run_clock = RunClock(machine, self.clock.sleep, no_progress, self.said.append, self.clock.time)
         lock = nullcontext() if dry_run else locks.hold(self.folder, "assign", 5, self.clock)
         with (
             closing(client),
@@ -110,11 +109,11 @@ class Works:
 
     def tasks_of(self, order: onec_order.Order) -> dict[str, list[int]]:
         """The ids of the tasks on the portal, by key, for every line of the order."""
-        found: dict[str, list[int]] = {key: [] for key in task_fields.line_keys(order)}
+        by_key: dict[str, list[int]] = {key: [] for key in task_fields.line_keys(order)}
         for task in self.portal.tasks:
-            if task.xml_id in found:
-                found[task.xml_id].append(task.id)
-        return found
+            if task.xml_id in by_key:
+                by_key[task.xml_id].append(task.id)
+        return by_key
 
 
 def order(lines: Iterable[tuple[str, float]] = (("Сварщик", 60),), **changes: Any) -> onec_order.Order:

@@ -88,7 +88,7 @@ def order(
         None,
         (),
     )
-    ends = [one.span[1] for one in lines if one.span]
+    ends = [operation.span[1] for operation in lines if operation.span]
     return OrderStanding(row, tuple(lines), finish or max(ends, default=None), late_s, state, holds_up)
 
 
@@ -134,16 +134,16 @@ def big_plant(people: int, orders: int) -> tuple[list[OrderStanding], tuple[Depa
         state = ("late", "at_risk", "open")[number * 3 // orders]
         held = HoldUp("Сварщик", "Константин Задунайский", "busy") if state != "open" else None
         made.append(order(f"1Ц-{number:08d}", lines, wanted=start + timedelta(days=5), state=state, holds_up=held))
-    work: dict[int, list[tuple[OrderStanding, LineStanding]]] = {one.id: [] for one in staff}
-    for found in made:
-        for one in found.lines:
-            work[one.task.responsible_id if one.task else 0].append((found, one))
+    work: dict[int, list[tuple[OrderStanding, LineStanding]]] = {who.id: [] for who in staff}
+    for standing in made:
+        for operation in standing.lines:
+            work[operation.task.responsible_id if operation.task else 0].append((standing, operation))
     groups = [
         DepartmentPlan(
             Department(100 + n, f"Цех {n}", 1, None),
             tuple(
-                _plan(one, work[one.id], [(one.id * 100 + k, at(24 + 7 * k, 9), at(25 + 7 * k, 12)) for k in range(6)])
-                for one in staff[n::10]
+                _plan(who, work[who.id], [(who.id * 100 + k, at(24 + 7 * k, 9), at(25 + 7 * k, 12)) for k in range(6)])
+                for who in staff[n::10]
             ),
         )
         for n in range(10)
@@ -158,6 +158,10 @@ def _plan(
     absences: Sequence[Interval] = (),
 ) -> PersonPlan:
     load = Workload(CALENDAR, NOW, [Worker(who.id, who.name, tuple(absences))], [], 300).load(who.id, 14)
-    work = [Work(one.task.id, one.span, 3600, found, one) for found, one in ours if one.task and one.span]
+    work = [
+        Work(operation.task.id, operation.span, 3600, standing, operation)
+        for standing, operation in ours
+        if operation.task and operation.span
+    ]
     work += [Work(task_id, (start, end), 3600, None, None) for task_id, start, end in others]
-    return PersonPlan(replace(load, open_s=3600 * len(work)), tuple(sorted(work, key=lambda one: one.span)), CALENDAR)
+    return PersonPlan(replace(load, open_s=3600 * len(work)), tuple(sorted(work, key=lambda item: item.span)), CALENDAR)

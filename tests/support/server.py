@@ -149,8 +149,8 @@ def wait_until(reached: Callable[[], bool], seconds: float = 15) -> None:
 
 def hash_inlined(page: str) -> dict[str, str]:
     """What a page's policy has to allow: of its one script and its one style, by the name of the element."""
-    found = {kind: re.findall(rf"<{kind}>(.*?)</{kind}>", page, re.S) for kind in ("script", "style")}
+    texts = {kind: re.findall(rf"<{kind}>(.*?)</{kind}>", page, re.S) for kind in ("script", "style")}
     return {
         kind: f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-        for kind, (text,) in found.items()
+        for kind, (text,) in texts.items()
     }

@@ -187,7 +187,7 @@ def check_inbox(exam: Examination) -> Iterator[Finding]:
     """Look into the folders that `assign --inbox` has taken orders from."""
     for folder in known(exam.database).notices.inboxes():
         try:
-            found = inbox.look(folder)
+            found = inbox.inspect(folder)
         except FileNotFoundError:
             continue
         except OSError as error:

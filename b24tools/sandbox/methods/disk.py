@@ -60,7 +60,7 @@ class Disk:
         taken = {php.fold(row.name) for row in self.children(parent)}
         stem, dot, ending = name.rpartition(".") if "." in name else (name, "", "")
         numbered = (f"{stem} ({number}){dot}{ending}" for number in count(1))
-        return next(one for one in chain([name], numbered) if php.fold(one) not in taken)
+        return next(candidate for candidate in chain([name], numbered) if php.fold(candidate) not in taken)
 
     def children(self, parent: int) -> list[DiskObject]:
         return [row for row in self.objects.values() if row.parent == parent]
@@ -96,7 +96,7 @@ def _find(call: Call, rows: dict[int, Any]) -> Any:
 
 def _find_folder(call: Call) -> DiskObject:
     objects = call.portal.disk.objects
-    row: DiskObject = _find(call, {number: one for number, one in objects.items() if one.content is None})
+    row: DiskObject = _find(call, {number: folder for number, folder in objects.items() if folder.content is None})
     if not call.portal.disk.is_open(call.user, row.storage):
         raise RestError("ACCESS_DENIED", "Access denied", 403)
     return row
@@ -104,8 +104,8 @@ def _find_folder(call: Call) -> DiskObject:
 
 def _page(call: Call, rows: list[Any], columns: dict[str, filters.Column], show: Any) -> Answer:
     """Give a page of what the filter finds; a name without a sign is a mask, its `_` and `%` are wildcards."""
-    found = filters.read_conditions(php.upper_keys(call.params.get("filter")), columns, like_texts=True)
-    rows = filters.sort(filters.select(rows, found), call.params.get("order"), columns)
+    conditions = filters.read_conditions(php.upper_keys(call.params.get("filter")), columns, like_texts=True)
+    rows = filters.sort(filters.select(rows, conditions), call.params.get("order"), columns)
     return page(rows, call.start, show, floored=False)
 
 

@@ -57,7 +57,7 @@ def notify(call: Call, *, by_system: bool) -> int | bool:
     dialog, tag = f"notify{person}", ""
     if call.portal.tags_by_webhook and params.get("CLIENT_ID") and params.get("TAG"):
         tag = f"MP|{php.to_text(params['CLIENT_ID'])}|{php.to_text(params['TAG'])}"
-        messages[:] = [one for one in messages if (one.dialog, one.tag) != (dialog, tag)]
+        messages[:] = [message for message in messages if (message.dialog, message.tag) != (dialog, tag)]
     return _post(call.portal, dialog, 0 if by_system else call.user.id, text, tag)
 
 
@@ -105,7 +105,7 @@ def list_members(portal: Portal, chat: int) -> set[int]:
 
 
 def _tasks_of(portal: Portal, chat: int) -> list[Any]:
-    return [portal.tasks[id_] for id_, one in portal.task_chats.items() if one == chat and id_ in portal.tasks]
+    return [portal.tasks[id_] for id_, chat_id in portal.task_chats.items() if chat_id == chat and id_ in portal.tasks]
 
 
 def _find_chat(portal: Portal, dialog: str) -> int:

@@ -93,7 +93,7 @@ def _read_people(call: Call, fields: Mapping[str, Any], changes: dict[str, Any])
             raise core_error(missing.format("Постановщик"))
     for name, attribute in PEOPLE.items():
         if php.is_array(fields.get(name)) or fields.get(name) == "":  # other scalars are ignored
-            ids = (php.to_int(one) for one in php.values(fields[name] or []))
+            ids = (php.to_int(value) for value in php.values(fields[name] or []))
             changes[attribute] = tuple(dict.fromkeys(person for person in ids if person > 0))
 
 

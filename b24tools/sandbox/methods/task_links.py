@@ -53,11 +53,11 @@ def delete(call: Call) -> list[object]:
 
 def _successors(links: dict[tuple[int, int], int], task_id: int) -> set[int]:
     """Find the task itself and every one that comes after it, over any number of links."""
-    found, size = {task_id}, 0
-    while size < len(found):
-        size = len(found)
-        found |= {after for before, after in links if before in found}
-    return found
+    ids, size = {task_id}, 0
+    while size < len(ids):
+        size = len(ids)
+        ids |= {after for before, after in links if before in ids}
+    return ids
 
 
 def move_successors(
@@ -74,7 +74,7 @@ def move_successors(
         after = portal.tasks.get(second)
         if first != task.id or after is None or second in met or not _may_move(call, after):
             continue
-        was, now_is = ((one.end_plan if kind in FROM_END else one.start_plan) for one in (old, task))
+        was, now_is = ((version.end_plan if kind in FROM_END else version.start_plan) for version in (old, task))
         if was is None or now_is is None or was == now_is or after.start_plan is None or after.end_plan is None:
             continue
         met.add(second)

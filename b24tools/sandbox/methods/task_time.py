@@ -101,11 +101,11 @@ def read_list(call: Call) -> Answer:
     rows = filters.select(rows, filters.read_conditions(limits, COLUMNS))
     rows = filters.sort(rows, dict(php.items(order)) or {"ID": "ASC"}, COLUMNS)
     total, rows = len(rows), _cut_page(rows, params, whole=bool(task_id))
-    wanted = {php.to_text(one) for one in php.values(select)} - {"", "*"} or set(COLUMNS)
+    wanted = {php.to_text(item) for item in php.values(select)} - {"", "*"} or set(COLUMNS)
 
     def show(row: TimeItem) -> dict[str, Any]:
-        shown = {one: str(column(row)) for one, column in COLUMNS.items() if one in wanted}
-        dates = {one: call.write_date(row.at) for one in ("CREATED_DATE", "DATE_START", "DATE_STOP") if one in wanted}
+        shown = {key: str(column(row)) for key, column in COLUMNS.items() if key in wanted}
+        dates = {key: call.write_date(row.at) for key in ("CREATED_DATE", "DATE_START", "DATE_STOP") if key in wanted}
         return shown | dates
 
     return Answer([show(row) for row in rows], total=total)

@@ -145,7 +145,7 @@ def _save(call: Call, task: Task, changes: dict[str, Any]) -> None:
 def _read_objects(call: Call, fields: Mapping[str, Any]) -> list[int]:
     """Find the disk objects to attach: `n55`."""
     values = map(php.to_text, php.values(fields.get("UF_TASK_WEBDAV_FILES") or []))
-    objects = [int(found[1]) for found in map(DISK_OBJECT.fullmatch, values) if found]
+    objects = [int(match[1]) for match in map(DISK_OBJECT.fullmatch, values) if match]
     if not all(call.portal.disk.is_readable(call.user, number) for number in objects):
         raise core_error("Не удалось найти файл")
     return objects

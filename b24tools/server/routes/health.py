@@ -93,7 +93,7 @@ def list_metrics(services: Services) -> Iterator[tuple[str, str, Value]]:
         orders, events = store.orders.count_by_outcome(), store.events.count_by_status()
         unsettled = len(store.orders.unsettled())
         backup = store.notices.last_backup()
-        inboxes = inbox.look_into(store.notices.inboxes())
+        inboxes = inbox.inspect_all(store.notices.inboxes())
         mode, measured = store.settings.get("producer_mode"), store.snapshot_runs.last_measured(now)
         last_order, last_event = store.orders.last_sent_at(), store.events.last_received_at()
     yield "healthy", "1 while /healthz answers 200.", float(health.status == "ok" and not services.intake.failed)
@@ -125,7 +125,7 @@ def read_ages(services: Services) -> Health:
         oldest = store.events.oldest_unprocessed()
         limit_s = float(store.settings.get("snapshot_max_age_h")) * 3600
         is_unknown = last is None and store.snapshot_runs.has_complete()
-        inboxes = inbox.look_into(store.notices.inboxes())
+        inboxes = inbox.inspect_all(store.notices.inboxes())
         failed_orders = store.orders.count_failed()
         came = [one for one in (store.orders.last_sent_at(), store.events.last_received_at()) if one]
     snapshot_s = _age_s(last.started_at if last else None, now)

@@ -143,8 +143,7 @@ def read_request(request: Request, body: bytes, settings: Settings) -> list[Orde
 
 def _assign(session: context.Session, orders: list[Order], caller: str, *, dry_run: bool) -> list[OrderResult]:
     origin = Origin(COMMAND, session.settings.scrubber.scrub(caller))
-    with session.assign_tools(dry_run=dry_run, progress=lambda _stage, _done, _total: None, origin=origin) as tools:
-        rules = context.assign_rules(session.settings, tools.store, {})
+    with session.open_planning(read_only=dry_run, origin=origin) as (tools, rules):
         return assign.orders(orders, tools, rules, dry_run=dry_run)
 
 

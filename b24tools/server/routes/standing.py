@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from fastapi import FastAPI, Path, Query, Request, Response
 
-from b24tools import context
 from b24tools.assignment.order_lookup import SeveralOrders, find_order
+from b24tools.assignment.plan import Rules
 from b24tools.assignment.standing import AT_RISK, LATE, OPEN, OVER
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors, i18n
@@ -42,12 +42,12 @@ def add_routes(api: FastAPI, services: Services) -> None:
     reading = threading.Lock()  # who asks at the same time asks the portal for the same
 
     @contextmanager
-    def open_tools() -> Iterator[Tools]:
+    def open_planning() -> Iterator[tuple[Tools, Rules]]:
         if not reading.acquire(timeout=session.settings.retry_seconds):
             raise errors.Busy(_("the orders are being read for somebody else"), _("Try again a little later."))
         try:
-            with session.assign_tools(dry_run=False, progress=lambda _stage, _done, _total: None) as tools:
-                yield tools
+            with session.open_planning(read_only=False) as opened:
+                yield opened
         finally:
             reading.release()
 
@@ -93,13 +93,12 @@ def add_routes(api: FastAPI, services: Services) -> None:
     ) -> Response:
         if changed_since is None and wants_html(request):
             return show_orders(request, look, state, order)
-        with open_tools() as tools:
+        with open_planning() as (tools, rules):
             try:
                 since = orders.read_since(tools.store.orders, changed_since, services.now()) if changed_since else None
             except errors.ConfigError as error:
                 raise HttpError(422, error.message, error.hint) from None
             states = STATES[state or ("all" if changed_since else None)]
-            rules = context.assign_rules(session.settings, tools.store, {})
             listing = orders.list_orders(tools, rules, since=since, states=states)
         return reply(listing)
 
@@ -111,13 +110,12 @@ def add_routes(api: FastAPI, services: Services) -> None:
         responses=openapi.describe_answers(404, 409),
     )
     def get_order(order: Annotated[str, Path(description="Its number or identifier.")]) -> Reply:
-        with open_tools() as tools:
+        with open_planning() as (tools, rules):
             try:
                 row = find_order(tools.store.orders, order)
             except SeveralOrders as error:
                 raise HttpError(409, error.message, error.hint, code=error.code) from None
             except errors.ConfigError as error:
                 raise HttpError(404, error.message, error.hint, code=error.code) from None
-            rules = context.assign_rules(session.settings, tools.store, {})
             listing = orders.list_orders(tools, rules, rows=[row])
         return reply(listing)
