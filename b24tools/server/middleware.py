@@ -29,6 +29,7 @@ SAFE_HEADERS = {
     "Cache-Control": "no-store",
 }
 
+_SAFE_HEADERS = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
 _log = logging.getLogger("b24tools.serve")
 
 
@@ -47,9 +48,10 @@ class AccessLogMiddleware:
             nonlocal status, size
             if message["type"] == "http.response.start":
                 status = message["status"]
+                raw = list(message["headers"])
+                given = {name for name, _value in raw}
+                message = {**message, "headers": [*raw, *(one for one in _SAFE_HEADERS if one[0] not in given)]}
                 headers = MutableHeaders(scope=message)
-                for name, value in SAFE_HEADERS.items():
-                    headers.setdefault(name, value)
                 if headers.get("Content-Type") == "application/json":
                     headers["Content-Type"] += "; charset=utf-8"  # PowerShell would take it for Latin-1
                 if "expect" in Headers(scope=scope):

@@ -77,7 +77,10 @@ class Age:
 def wants_html(request: Request) -> bool:
     """Tell whether the client would rather have a page than JSON, by its Accept; without a preference not."""
     weights: dict[str, float] = {}
-    for part in request.headers.get("accept", "").lower().split(","):
+    accepted = request.headers.get("accept", "").lower()
+    if HTML not in accepted:
+        return False
+    for part in accepted.split(","):
         kind, *parameters = (word.strip() for word in part.split(";"))
         quality = next((word[2:] for word in parameters if word.startswith("q=")), "1")
         try:

@@ -98,6 +98,8 @@ async def read_body(request: Request, limit: int) -> bytes:
     try:
         async with asyncio.timeout(IDLE_S) as deadline:
             async for chunk in request.stream():
+                if not chunk:
+                    continue  # the end
                 body += chunk
                 if len(body) > limit:
                     raise too_large
