@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from b24tools.core import clock, config, errors, locks
+from b24tools.core import clock, config, data_folder, errors, locks
 from b24tools.core.database_url import DatabaseUrl
 from b24tools.core.i18n import _, os_reason
 from b24tools.core.models import Progress, no_progress
@@ -155,8 +155,14 @@ class Session:
                 schedules=own.schedules,
                 positions=own.positions,
             )
-            cached_h = {"directory_h": settings.directory_cache_h, "people_h": settings.people_cache_h}
-            return OrgCache(client, settings.data_dir / "cache", names, **cached_h)
+            return OrgCache(
+                client,
+                settings.data_dir / "cache",
+                names,
+                directory_h=settings.directory_cache_h,
+                people_h=settings.people_cache_h,
+                stays_open=self.connections is not None,
+            )
 
         with (
             self.open_client(retry_s=retry_s) as client,
@@ -226,10 +232,11 @@ class Session:
                     database.must_hold = None
 
     @contextmanager
-    def open_store(self, *, dry_run: bool = False) -> Iterator[Store]:
+    def open_store(self, *, dry_run: bool = False, shares_files: bool = True) -> Iterator[Store]:
         """Open the database; in a dry run for reading, and what is written goes nowhere.
 
-        What SQLite refuses in the block becomes an error, of the ledger as of the cache.
+        What SQLite refuses in the block becomes an error, of the ledger as of the cache. `shares_files`: as
+        `share_files` does.
         """
         from b24tools import store
 
@@ -240,7 +247,8 @@ class Session:
             with closing(store.read_store(path, dry_run=True) if dry_run else store.open_store(path)) as opened:
                 if self.watch is not None:
                     self.watch.check(opened.database)
-                self.share_files(opened.database)
+                if shares_files:
+                    self.share_files(opened.database)
                 yield opened
         except store.database.Error as error:
             raise store.database.explain(path, error) from error
@@ -358,7 +366,7 @@ def own_days(settings: config.Settings) -> OwnDays:
     """The days of calendar.json in the data folder; none without the file. Raises ConfigError."""
     from b24tools.scheduling.calendar_file import OwnDays, parse
 
-    path = settings.data_dir / "calendar.json"
+    path = settings.data_dir / data_folder.CALENDAR
     raw = _read_own(path)
     return OwnDays() if raw is None else parse(raw, str(path))
 
@@ -367,7 +375,7 @@ def own_people(settings: config.Settings) -> PeopleFile:
     """What people.json in the data folder says; nothing without the file. Raises ConfigError."""
     from b24tools.scheduling.people_file import PeopleFile, parse
 
-    path = settings.data_dir / "people.json"
+    path = settings.data_dir / data_folder.PEOPLE
     raw = _read_own(path)
     return PeopleFile() if raw is None else parse(raw, str(path))
 

@@ -34,6 +34,7 @@ from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
 from b24tools.server import run
 from b24tools.server.auth import Access
+from b24tools.server.sockets import listen
 
 DOCS = Path(__file__).parent.parent / "docs"
 SUFFIXES = {"en": "", "ru": ".ru"}
@@ -198,7 +199,7 @@ def _let_a_day_pass(portal: Portal, now: datetime) -> None:
 def _photograph(browser: str, language: str, settings: config.Settings) -> None:
     """Serve what there is from this process, whose clock stands."""
     session = context.Session(settings, lambda _text: None)
-    with run.listen("127.0.0.1", BOARD_PORT) as listener, run.open_app(session, Access()) as app:
+    with listen("127.0.0.1", BOARD_PORT) as listener, run.open_app(session, Access()) as app:
         service = run.make_server(app, stop_within_s=5)
         thread = threading.Thread(target=service.run, args=([listener],))
         thread.start()

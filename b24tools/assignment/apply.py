@@ -6,7 +6,7 @@ names. A write whose answer never came is looked up before it is repeated.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -25,11 +25,12 @@ from b24tools.bitrix24 import error_codes, queries
 from b24tools.bitrix24.batch import MOST_COMMANDS, Answer, Pending
 from b24tools.bitrix24.dropped_fields import dropped_fields
 from b24tools.core import errors
+from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, Task
 from b24tools.onec import order as onec_order
 
-BATCH = MOST_COMMANDS - 1  # one more asks about the people
+WRITES_AT_ONCE = MOST_COMMANDS - 1  # one more asks about the people
 
 
 class Writer:
@@ -71,7 +72,7 @@ class Writer:
         self._let_changes_end(busy)
         writes = self._build(busy)
         done = 0
-        for chunk in _chunks(writes):
+        for chunk in chunked(writes, WRITES_AT_ONCE):
             self._send(chunk)
             done += len(chunk)
             self._clock.progress("tasks", done, len(writes))
@@ -258,7 +259,7 @@ class Writer:
                     line.fail(recovery.may_still_run())
             if is_settled:
                 self._ledger.repeated |= {line.key: line for line in lost}
-            for chunk in _chunks([write for write in self._build(again) if write.verb == ADD]):
+            for chunk in chunked([write for write in self._build(again) if write.verb == ADD], WRITES_AT_ONCE):
                 self._send(chunk, is_repeat=True)
         except errors.PortalError as error:
             for line in lost:
@@ -279,7 +280,7 @@ class Writer:
         for line in lines:
             line.change(attach=line.plan.item.order.files)
         self._workspace.leave_out_attached(lines, since)
-        for chunk in _chunks([write for write in self._build(lines) if write.file]):
+        for chunk in chunked([write for write in self._build(lines) if write.file], WRITES_AT_ONCE):
             self._send(chunk)
 
     # second tasks
@@ -299,7 +300,7 @@ class Writer:
                 line.change(others=tuple(task for task in tasks if mine is not None and task.id != mine.id))
             doubled = [line for line in lines if line.plan.others]
             self._choose_spares(doubled)
-            for chunk in _chunks([write for write in self._build(doubled) if write.verb == DELETE]):
+            for chunk in chunked([write for write in self._build(doubled) if write.verb == DELETE], WRITES_AT_ONCE):
                 self._send(chunk)
         except errors.PortalError as error:
             for line in lines:
@@ -369,8 +370,3 @@ def _warn_of_leavers(added: Iterable[Line], people: Pending[list[Person]] | None
                 _("{name} has left since the plan was made: give the task to somebody else"),
                 name=gone[line.plan.task.responsible_id],
             )
-
-
-def _chunks(writes: Sequence[Write]) -> Iterator[Sequence[Write]]:
-    for start in range(0, len(writes), BATCH):
-        yield writes[start : start + BATCH]

@@ -49,13 +49,13 @@ class Ledger:
         return list((rows | changed).values())
 
     def note_plans(self, orders: Iterable[Order], plans: Sequence[PlannedTask]) -> None:
-        """Note that the orders were sent and what is planned.
+        """Note that the orders were sent and what is planned; it is on the disk with what is noted before a request.
 
         And the tasks that an earlier run was cut while making: its request made no other.
         """
         adds = [plan for plan in plans if plan.action == ADD and plan.error is None]
         now = self._clock.now()
-        with self._store.transaction():
+        with self._store.database.synced_later(), self._store.transaction():
             for order in orders:
                 self._store.orders.save(order.id, order.number, now)
             for plan in plans:
@@ -161,13 +161,13 @@ class Ledger:
         noted_at: datetime | None = None,
         left_at: datetime | None = None,
     ) -> None:
-        """Save what a batch achieved in one piece; what is lost before that is found by key.
+        """Save what a batch achieved in one piece; what is lost before that is found by key, also after a power cut.
 
         Of the lines `unsure` an answer is missing to a request that left at `left_at`; it was noted at `noted_at`.
         """
         since = dict.fromkeys(answered) | dict.fromkeys(unsure, left_at)
         rows = [replace(row, writing_since=since.get(row.key, row.writing_since)) for row in self._rows]
-        with self._store.transaction():
+        with self._store.database.synced_later(), self._store.transaction():
             self._store.orders.save_lines(rows)
             self._store.orders.save_task_files(self._attached, "done")
             if noted_at and left_at:

@@ -12,7 +12,7 @@ from b24tools.assignment.plan import Item, rounded
 from b24tools.assignment.portal_state import PortalState
 from b24tools.core.line_keys import KEY_PREFIX, KEY_WIDTH
 from b24tools.core.models import Task
-from b24tools.core.org_structure import read_visibly, same_name
+from b24tools.core.names import read_visibly, same_name
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.onec.values import is_guid

@@ -9,7 +9,8 @@ from b24tools.assignment.portal_state import PortalState
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Person
-from b24tools.core.org_structure import Match, Staff, describe_near_manager, matches_person, same_name, suggest_name
+from b24tools.core.names import describe_near_manager, matches_person, same_name, suggest_name
+from b24tools.core.org_structure import Match, Staff
 from b24tools.onec.order import Order
 
 

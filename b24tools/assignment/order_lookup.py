@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from b24tools.core import errors
 from b24tools.core.database_url import Location
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import same_name
+from b24tools.core.names import same_name
 from b24tools.onec import values
 from b24tools.store.orders import OrderRow, Orders
 
@@ -23,7 +25,7 @@ def find_order(store: Orders, name: str, folder: Location | None = None) -> Orde
     """
     rows = store.find(name.strip()) or store.find(values.read_id(name))
     if not rows:
-        rows = [row for row in store.list_all(with_over=True) if same_name(row.number) == same_name(name)]
+        rows = [row for row in store.list_all() if same_name(row.number) == same_name(name)]
     if not rows:
         message = _("no order {order} was sent with this data folder").format(order=name)
         raise errors.ConfigError(
@@ -31,10 +33,14 @@ def find_order(store: Orders, name: str, folder: Location | None = None) -> Orde
             _("Give the order's number or its identifier as 1C has it; `b24tools orders --all` lists them."),
             code=errors.ErrorCode.UNKNOWN_ORDER,
         )
-    if len(rows) > 1:
-        ids = ", ".join(row.id for row in rows)
+    refuse_several(name, [row.id for row in rows])
+    return rows[0]
+
+
+def refuse_several(name: str, ids: Sequence[str]) -> None:
+    """Raise SeveralOrders where these orders of a number are more than one."""
+    if len(ids) > 1:
         raise SeveralOrders(
-            _("several orders have the number {order}: {ids}").format(order=name, ids=ids),
+            _("several orders have the number {order}: {ids}").format(order=name, ids=", ".join(ids)),
             _("Give the identifier of one of them."),
         )
-    return rows[0]

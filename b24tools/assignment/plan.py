@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from math import ceil
 from typing import Any
@@ -13,7 +14,7 @@ from zoneinfo import ZoneInfo
 from b24tools.assignment import report
 from b24tools.core import errors
 from b24tools.core.models import Department, Status, Task
-from b24tools.core.org_structure import same_name
+from b24tools.core.names import same_name
 from b24tools.onec import order as onec_order
 from b24tools.scheduling.calendar_file import OwnDays
 from b24tools.scheduling.lane import Candidate
@@ -24,7 +25,6 @@ from b24tools.store.orders import LedgerTask
 
 ADD, UPDATE, KEEP, COMPLETE, DEFER = "add", "update", "keep", "complete", "defer"
 OUTCOMES = {ADD: "created", UPDATE: "updated", COMPLETE: report.COMPLETED, DEFER: "updated"}
-DONE = (Status.AWAITS_CONTROL, Status.COMPLETED, Status.DECLINED)
 _OF_CANDIDATES = tuple(one.name for one in fields(Candidate))
 MOST_CANDIDATES = 20  # the best ones are saved for `why`: a department of hundreds would fill the database
 
@@ -259,6 +259,12 @@ def wanted_end(order: onec_order.Order) -> datetime | None:
     if order.wanted is None or not order.wanted_is_day:
         return order.wanted
     return datetime.combine(order.wanted.date() + timedelta(days=1), time(), order.wanted.tzinfo) - timedelta(seconds=1)
+
+
+def is_same_value(name: str, before: Any, value: Any) -> bool:
+    """Whether 1C says of a value what it said before; 5.5 and 5.50 are one sum."""
+    is_sum = name == "amount" and isinstance(before, str) and isinstance(value, str)
+    return before == value or (is_sum and Decimal(before) == Decimal(value))
 
 
 def late_from(order: onec_order.Order) -> datetime | None:

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from itertools import groupby
 from math import inf
 from typing import Any
@@ -18,11 +17,11 @@ from b24tools.assignment.plan import (
     ADD,
     COMPLETE,
     DEFER,
-    DONE,
     UPDATE,
     Item,
     PlannedTask,
     Rules,
+    is_same_value,
     rounded,
     wanted_end,
 )
@@ -34,12 +33,9 @@ from b24tools.assignment.waiting import list_staged
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.models import Person, Status, Task
-from b24tools.core.org_structure import (
-    Match,
-    read_visibly,
-    same_name,
-)
+from b24tools.core.models import DONE, Person, Status, Task
+from b24tools.core.names import read_visibly, same_name
+from b24tools.core.org_structure import Match
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.scheduling import sequence
@@ -273,7 +269,7 @@ class Planner:
         if (pinned := self.rules.pin_for(item.line.position)) and pinned != task.responsible_id:
             plan = plan.warn(_("the task exists: --to does not change who does it"))
         adopts = not task.xml_id and known is None
-        changed = {name for name, value in item.values.items() if not _is_same(name, plan.before.get(name), value)}
+        changed = {name for name, value in item.values.items() if not is_same_value(name, plan.before.get(name), value)}
         if task.status in DONE:
             if changed and not adopts:
                 plan = plan.warn(_("the task is finished on the portal: changes of the order are not written"))
@@ -578,12 +574,6 @@ class Planner:
     def _text(self, moment: datetime | None) -> str:
         """A date for the portal: with an offset, because without one it would mean the server's zone."""
         return "" if moment is None else moment.astimezone(self.rules.zone).isoformat(timespec="seconds")
-
-
-def _is_same(name: str, before: Any, value: Any) -> bool:
-    """Whether 1C says of a value what it said before; 5.5 and 5.50 are one sum."""
-    is_sum = name == "amount" and isinstance(before, str) and isinstance(value, str)
-    return before == value or (is_sum and Decimal(before) == Decimal(value))
 
 
 def _importance(order: onec_order.Order) -> tuple[bool, float, datetime]:

@@ -10,20 +10,18 @@ from zoneinfo import ZoneInfo
 
 from b24tools.bitrix24 import org_cache, pagination, queries
 from b24tools.bitrix24.absences import read_absences
-from b24tools.bitrix24.batch import Batch, Pending
+from b24tools.bitrix24.batch import MOST_COMMANDS, PAGE, Batch, Pending
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.org_cache import Places
 from b24tools.bitrix24.portal_time import PortalClock, read_iso
 from b24tools.core import errors
+from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _
 from b24tools.core.models import Absence, Owner, Person, Task
-from b24tools.core.org_structure import surname_masks
+from b24tools.core.names import surname_masks
 from b24tools.store.orders import LedgerTask
 
 UNKNOWN_PERSON_TASKS = 5  # how many open tasks a person is expected to have who was never seen
-BATCH = 50
-KEYS_A_COMMAND = 40  # of the 50 rows of a page: room for duplicates
-PEOPLE_A_COMMAND = 50
 PEOPLE_A_CHAIN = 900  # whose tasks one command can ask for, with its other values
 ABSENCE_DAYS = 92
 ABSENCE_DAYS_BEFORE = 31  # for tasks that were begun then, on which no time is noted
@@ -120,11 +118,11 @@ def read_portal(client: Client, questions: Questions) -> PortalState:
     server_time = batch.add(queries.server_time())
     groups = batch.add(queries.groups_named(questions.group))
     by_key = _add_keys(batch, questions.keys)
-    by_id = [batch.add(queries.tasks_by_id(ids)) for ids in _chunks(questions.task_ids, BATCH)]
+    by_id = batch.add_chunked(queries.tasks_by_id, questions.task_ids)
     titled = _add_titles(batch, questions.titles, questions.places.group_id)
     # the workers last: the cache knows them, but not who was dismissed since
-    people_chunks = _chunks(list(dict.fromkeys([*questions.people, *questions.workers])), PEOPLE_A_COMMAND)
-    needed = -(-len(questions.people) // PEOPLE_A_COMMAND)
+    people_chunks = list(chunked(dict.fromkeys([*questions.people, *questions.workers]), PAGE))
+    needed = -(-len(questions.people) // PAGE)
     people = [batch.add(queries.people_by_id(ids)) for ids in people_chunks[:needed]]
     asked = {name: masks for name in questions.managers if (masks := surname_masks(name))}
     namesakes = {name: batch.add(queries.people_by_surname(*masks)) for name, masks in asked.items()}
@@ -134,13 +132,13 @@ def read_portal(client: Client, questions: Questions) -> PortalState:
     files = {}
     if questions.places.folder_id is not None:
         files = {name: batch.add(queries.children(questions.places.folder_id, name)) for name in questions.file_names}
-    crews = _chunks(questions.workers, PEOPLE_A_CHAIN)
+    crews = list(chunked(questions.workers, PEOPLE_A_CHAIN))
     room = batch.room
-    length = min(questions.expected_open // max(1, len(crews)) // BATCH + 1, room) if crews else 0
+    length = min(questions.expected_open // max(1, len(crews)) // PAGE + 1, room) if crews else 0
     pages = _add_open(batch, crews[:1], length, questions.named)
     people += [batch.add(queries.people_by_id(ids)) for ids in people_chunks[needed : needed + room - length]]
     dates = None
-    if questions.places.group_id and batch.room < BATCH:  # for a warning no further request is spent
+    if questions.places.group_id and batch.room < MOST_COMMANDS:  # for a warning no further request is spent
         dates = batch.add(queries.project_dates(questions.places.group_id))
     batch.send()
 
@@ -171,7 +169,7 @@ def read_presence(client: Client, questions: Questions) -> PortalState:
     """Read of the workers only who they are and when they are away."""
     batch = client.new_batch()
     profile, server_time = batch.add(queries.profile()), batch.add(queries.server_time())
-    people = [batch.add(queries.people_by_id(ids)) for ids in _chunks(questions.workers, PEOPLE_A_COMMAND)]
+    people = batch.add_chunked(queries.people_by_id, questions.workers)
     until = questions.today + timedelta(days=1)
     absences = _add_absences(batch, questions.workers, questions.today, until)
     batch.send()
@@ -218,10 +216,10 @@ def read_more_absences(client: Client, state: PortalState, questions: Questions,
 def read_workers(client: Client, state: PortalState, questions: Questions, user_ids: Sequence[int]) -> PortalState:
     """Add the open work and the absences of people whom the questions were not about: they were handed a task."""
     batch = client.new_batch()
-    people = [batch.add(queries.people_by_id(ids)) for ids in _chunks(user_ids, PEOPLE_A_COMMAND)]
+    people = batch.add_chunked(queries.people_by_id, user_ids)
     first, last = questions.today - timedelta(days=ABSENCE_DAYS_BEFORE), state.absences_until
     absences = [] if state.missing_scopes else _add_absences(batch, user_ids, first, last)
-    crews = _chunks(user_ids, PEOPLE_A_CHAIN)
+    crews = list(chunked(user_ids, PEOPLE_A_CHAIN))
     pages = _add_open(batch, crews[:1], min(len(user_ids), batch.room))
     batch.send()
     more = {person.id: person for pending in people for person in pending.value}
@@ -231,7 +229,7 @@ def read_workers(client: Client, state: PortalState, questions: Questions, user_
 
 
 def _add_keys(batch: Batch, keys: Sequence[str]) -> list[Pending[list[Row]]]:
-    return [batch.add(queries.tasks_by_key(chunk)) for chunk in _chunks(keys, KEYS_A_COMMAND)]
+    return batch.add_chunked(queries.tasks_by_key, keys, queries.KEYS_A_COMMAND)
 
 
 def _add_titles(
@@ -243,7 +241,7 @@ def _add_titles(
 
 
 def _add_absences(batch: Batch, user_ids: Sequence[int], first: date, last: date) -> list[Pending[Row]]:
-    return [batch.add(queries.absences(ids, first, last)) for ids in _chunks(user_ids, PEOPLE_A_COMMAND)]
+    return batch.add_chunked(lambda ids: queries.absences(ids, first, last), user_ids)
 
 
 def _add_open(batch: Batch, crews: Sequence[Sequence[int]], length: int, named: bool = False) -> list[pagination.Pages]:
@@ -262,7 +260,7 @@ def _read_open(
         rows += read.rows
         if not read.complete:
             params = queries.open_work_of(crew, named=named)
-            for page in client.pages(pagination.TASKS, params, after=read.last_id, length=BATCH):
+            for page in client.pages(pagination.TASKS, params, after=read.last_id, length=MOST_COMMANDS):
                 rows += page
     return rows
 
@@ -278,7 +276,7 @@ def _read_rest(
 
 def _read_namesakes(client: Client, pending: Pending[list[Person]]) -> list[Person]:
     people = pending.value
-    if len(people) < pagination.PAGE:
+    if len(people) < PAGE:
         return people
     return [*people, *queries.read_people(_read_rest(client, pagination.USERS, pending, people[-1].id))]
 
@@ -299,7 +297,7 @@ def _with_tasks(
     of_title = dict(state.titled)
     for question, pending in titled:
         rows = list(pending.value)
-        if len(rows) >= pagination.PAGE:
+        if len(rows) >= PAGE:
             rows += _read_rest(client, pagination.TASKS, pending, int(rows[-1]["id"]))
         found = [state.read_task(row) for row in rows]
         of_title[question.order_id] = [task for task in found if task.group_id == state.places.group_id]
@@ -364,7 +362,3 @@ def _with_files(
             return replace(state, places=replace(state.places, folder_id=None), stored=stored)
         stored.update((name, file_id) for file_id, stored_name, kind in found if (stored_name, kind) == (name, "file"))
     return replace(state, stored=stored)
-
-
-def _chunks(values: Sequence[Any], size: int) -> list[list[Any]]:
-    return [list(values[start : start + size]) for start in range(0, len(values), size)]

@@ -83,9 +83,15 @@ class Move:
     before: OpenTask
     after: OpenTask
     cause: str
-    choice: Choice
+    tender: Tender
+    weighed: int
     not_before: datetime | None = None
     waits_for: int | None = None
+
+    @cached_property
+    def choice(self) -> Choice:
+        """Who might have done it: so many are `weighed`, besides those who could be the first."""
+        return self.tender.choose(self.weighed)
 
 
 @dataclass
@@ -320,21 +326,9 @@ class _Pass:
 
     def _settle(self, workload: Workload, order: OpenOrder) -> datetime | None:
         """Hold back the operations of an order that wait for others; answers when the last one ends."""
-        before: datetime | None = None  # when the lower stages end
-        staged: datetime | None = None  # when all stages end that were looked at
-        finish: datetime | None = None
-        stage: int | None = None
-        for one in order.by_stage:
-            if one.stage != stage:
-                before, stage = staged, one.stage
-            task = self._lying[one.id]
-            workload.hold(task.responsible_id, task.id, before)
-            end = _end_of(workload, task)
-            if end is not None:
-                finish = end if finish is None else max(finish, end)
-                if stage is not None:
-                    staged = end if staged is None else max(staged, end)
-        return finish
+        return workload.settle(
+            [StagedTask(one.stage, self._lying[one.id].responsible_id, one.id) for one in order.by_stage]
+        )
 
     def _decide(self, order: OpenOrder) -> list[Move]:
         forced = {one.id: one.cause for one in order.operations if one.cause}
@@ -408,38 +402,39 @@ class _Pass:
         placed: dict[int, OpenTask] = {}
         tenders: dict[int, tuple[Tender, datetime | None, int | None]] = {}
         ends: dict[int, tuple[int | None, datetime]] = {}
+        later = _work_after(order, which) if latest is not None and not forced else {}
+        found: list[OpenTask] = []  # what is laid as soon as that matters to another operation
         with workload.trial():
             before = {one: workload.take_out(self._lying[one].responsible_id, one) for one in which}
             for one in order.by_stage:
                 task = self._lying[one.id]
                 not_before, after = _waits_for(ends, one.stage, order.accepted)
+                if one.id not in which or any(other.responsible_id in one.people for other in found):
+                    _lay(workload, found)
                 if one.id in which:
                     tender = workload.offer(one.people, task.remaining_s, not_before)
-                    choice = None
-                    with suppress(NoWorkingTime):
-                        choice = tender.choose(most=1)
-                    if choice is not None:
-                        if latest is not None and choice.finish > latest:
+                    if tender.first:
+                        worker_id, start, until = tender.first
+                        if latest is not None and until > latest:
                             return None
-                        placed[one.id] = replace(
-                            task,
-                            responsible_id=choice.responsible_id,
-                            start=choice.start,
-                            end=choice.finish,
-                            not_before=None,
+                        if latest is not None and not workload.is_room(later.get(one.stage, 0), until, latest):
+                            return None
+                        placed[one.id] = OpenTask(
+                            one.id, worker_id, task.remaining_s, start, until, task.ours, task.begun
                         )
                         tenders[one.id] = tender, not_before, after
-                        workload.put(placed[one.id])
-                        ends[one.id] = one.stage, choice.finish
+                        found.append(placed[one.id])
+                        ends[one.id] = one.stage, until
                         continue
                     if one.id not in forced:
                         return None
-                    workload.put(before[one.id] or task)  # none can: it stays where it is
+                    _lay(workload, [*found, before[one.id] or task])  # none can: it stays where it is
                 else:
                     workload.hold(task.responsible_id, task.id, not_before)
                 end = _end_of(workload, task)
                 if end is not None:
                     ends[one.id] = one.stage, end
+            _lay(workload, found)
             self._put_back(workload, order, placed, ends, forced)
         finish = max((end for _stage, end in ends.values()), default=None)
         placed = {one: task for one, task in placed.items() if _place(task) != _place(self._lying[one])}
@@ -506,9 +501,9 @@ class _Pass:
                 self._full.take_out(old.responsible_id, one.id)
                 self._lying[one.id] = new
                 tender, not_before, after = draft.tenders[one.id]
-                choice = tender.choose(self._candidates)
                 cause = forced.get(one.id) or (FIRST if order.is_first else LATE)
-                moves.append(Move(order.id, replace(old, not_before=None), new, cause, choice, not_before, after))
+                asked = tender, self._candidates, not_before, after
+                moves.append(Move(order.id, replace(old, not_before=None), new, cause, *asked))
         self._settle(self._floor, order)
         for one in order.operations:
             worker_id = self._lying[one.id].responsible_id
@@ -551,6 +546,22 @@ def _by_worker(tasks: Iterable[OpenTask]) -> dict[int, list[OpenTask]]:
     for task in tasks:
         found.setdefault(task.responsible_id, []).append(task)
     return found
+
+
+def _work_after(order: OpenOrder, which: Collection[int]) -> dict[int | None, int]:
+    """Seconds of work, at rate 1, that some operations of an order take one after the other when a stage has ended."""
+    found: dict[int | None, int] = {}
+    left = 0
+    for one in reversed(order.by_stage):
+        if one.stage is not None and one.id in which:
+            found.setdefault(one.stage, left)
+            left = max(left, found[one.stage] + one.task.remaining_s)
+    return found
+
+
+def _lay(workload: Workload, tasks: Iterable[OpenTask]) -> None:
+    for task in tasks:
+        workload.put(task)
 
 
 def _waits_for(

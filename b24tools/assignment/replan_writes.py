@@ -157,9 +157,9 @@ class _Mover:
         """Read again what is still to be moved; leave what has changed, and what hangs together with it."""
         batch = self._tools.client.new_batch()
         ids = [one.task.id for one in self._left]
-        tasks = [batch.add(queries.tasks_by_id(part)) for part in _parts(ids)]
+        tasks = batch.add_chunked(queries.tasks_by_id, ids)
         getters = sorted({one.to.responsible_id for one in self._left})
-        people = [batch.add(queries.people_by_id(part)) for part in _parts(getters)]
+        people = batch.add_chunked(queries.people_by_id, getters)
         batch.send()
         fresh = {task.id: task for page in tasks for task in map(self._portal.read_task, page.value)}
         known = {person.id: person for page in people for person in page.value}
@@ -289,7 +289,3 @@ def _chunks(planned: Sequence[PlannedMove]) -> Iterator[list[PlannedMove]]:
             chunk = chunk[MOST_COMMANDS:]
     if chunk:
         yield chunk
-
-
-def _parts(ids: Sequence[int]) -> list[Sequence[int]]:
-    return [ids[start : start + MOST_COMMANDS] for start in range(0, len(ids), MOST_COMMANDS)]

@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from b24tools.assignment.plan import COMPLETE, DONE, PlannedTask, Rules, late_from
+from b24tools.assignment.plan import COMPLETE, PlannedTask, Rules, late_from
 from b24tools.assignment.report import Bottleneck, Promise, TaskResult
-from b24tools.core.models import Status, Task
+from b24tools.core.models import DONE, Status, Task
 from b24tools.onec import order as onec_order
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
 from b24tools.scheduling.workload import Workload, remaining_s

@@ -14,7 +14,8 @@ from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.i18n import _
 from b24tools.core.line_keys import KEY_PREFIX
 from b24tools.core.models import Person, Status, Task
-from b24tools.core.org_structure import Staff, same_name, suggest_name
+from b24tools.core.names import same_name, suggest_name
+from b24tools.core.org_structure import Staff
 from b24tools.scheduling import portal_hours
 from b24tools.scheduling.calendar import HOUR_S, Timeline, WorkCalendar
 from b24tools.scheduling.holidays import NONE, production_calendar, with_production

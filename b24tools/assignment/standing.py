@@ -23,14 +23,13 @@ from b24tools.assignment.tools import Tools
 from b24tools.assignment.waiting import list_stages
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.i18n import _
-from b24tools.core.models import Person, Status, Task
+from b24tools.core.models import DONE, Person, Status, Task
 from b24tools.core.timestamps import from_text
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
 from b24tools.scheduling.lane import StagedTask
 from b24tools.scheduling.workload import Workload
 from b24tools.store.orders import ENDED_CANCELLED, LedgerTask, OrderRow
 
-DONE = (Status.AWAITS_CONTROL, Status.COMPLETED, Status.DECLINED)
 MIDNIGHT = timedelta(microseconds=1)  # an end at 00:00 belongs to the day before
 
 OPEN, AT_RISK, LATE, OVER = "open", "at_risk", "late", "done"
@@ -150,7 +149,7 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
 
     Those that are not asked for, but are not over, count as well: their operations may be what people have to do first.
     """
-    open_orders = {row.id: row for row in tools.store.orders.list_all(with_over=False)}
+    open_orders = {row.id: row for row in tools.store.orders.list_open()}
     rows = tools.store.orders.lines([*open_orders.keys() | {row.id for row in orders}])
     company = tools.directory.company(with_files=False)
     questions = _questions(tools, rules, company, rows.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from b24tools.assignment.plan import Rules
@@ -11,7 +11,7 @@ from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Department, Person
-from b24tools.core.org_structure import (
+from b24tools.core.names import (
     describe_foreign_letters,
     find_people,
     find_person,
@@ -48,12 +48,12 @@ def choose_team(company: OrgData, excluded: Collection[int], name: str | None) -
     """Find whom a name or id means in what is known of the company. Raises ConfigError as `find_team`."""
     is_person = bool(name) and not _list_roots(company, name) and bool(_list_workers(company, excluded, name))
     homes = _list_homes(company, excluded, None if is_person else name)
-    people = [one for one in _list_workers(company, excluded, None) if _find_home(one, homes) is not None]
+    people = [one for one in _list_workers(company, excluded, None) if company.staff.home_of(one, homes) is not None]
     if is_person:
         people = [find_person(name or "", people)]
     groups: dict[int, list[Person]] = {home: [] for home in homes}
     for one in sorted(people, key=lambda person: (person.last_name, person.first_name, person.id)):
-        home = _find_home(one, homes)
+        home = company.staff.home_of(one, homes)
         if home is not None:
             groups[home].append(one)
     departments = company.staff.departments
@@ -69,13 +69,12 @@ def _list_workers(company: OrgData, excluded: Collection[int], name: str | None)
 def _list_roots(company: OrgData, department: str | None) -> list[int]:
     """Find the departments of the production that are meant."""
     staff = company.staff
-    inside = list(staff.below(staff.root_id))
     if department is None:
         return [staff.root_id]
     number = read_id(department)
-    if number is not None and number in inside:
+    if number is not None and number in staff.inside:
         return [number]
-    return [one for one in inside if same_name(staff.departments[one].name) == same_name(department)]
+    return [one for one in staff.inside if same_name(staff.departments[one].name) == same_name(department)]
 
 
 def _list_homes(company: OrgData, excluded: Collection[int], department: str | None) -> list[int]:
@@ -83,7 +82,7 @@ def _list_homes(company: OrgData, excluded: Collection[int], department: str | N
     staff = company.staff
     roots = _list_roots(company, department)
     if not roots:
-        names = [staff.departments[one].name for one in staff.below(staff.root_id)]
+        names = [staff.departments[one].name for one in staff.inside]
         spellings = list_spellings(_list_workers(company, excluded, None)) | {name: name for name in names}
         nearest = spellings.get(nearest_name(department or "", spellings) or "")
         raise errors.ConfigError(
@@ -99,7 +98,3 @@ def _list_homes(company: OrgData, excluded: Collection[int], department: str | N
         )
     wanted = {below for root in roots for below in staff.below(root)}
     return [one for one in staff.departments if one in wanted]
-
-
-def _find_home(person: Person, homes: Sequence[int]) -> int | None:
-    return next((one for one in person.department_ids if one in homes), None)

@@ -10,7 +10,6 @@ from b24tools.bitrix24 import queries
 from b24tools.bitrix24.absences import read_absences
 from b24tools.bitrix24.client import Client
 from b24tools.core import errors, periods
-from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _
 from b24tools.core.models import Absence
 from b24tools.core.team_goal import read_setting
@@ -19,7 +18,6 @@ from b24tools.store import Store
 from b24tools.store.presence import WEEKEND
 
 PRESENCE = "presence"
-PEOPLE_A_COMMAND = 50
 DAYS_AHEAD = 35  # to the end of any month that has begun
 DAY_FROM, DAY_TO = time(9), time(18)
 AWAY_FROM = timedelta(hours=4, minutes=30)  # of a day: a shorter absence is none
@@ -48,7 +46,7 @@ def save_team_presence(
     last = today + timedelta(days=DAYS_AHEAD)
     batch = client.new_batch()
     members = store.presence.members(store.settings.hidden_users())
-    asked = [batch.add(queries.absences(ids, first, last)) for ids in chunked(members, PEOPLE_A_COMMAND)]
+    asked = batch.add_chunked(lambda ids: queries.absences(ids, first, last), members)
     try:
         batch.send()
         read = read_absences([one.value for one in asked], first, last, days_in=zone, clock_in=clock_zone)

@@ -18,7 +18,7 @@ def read_open_orders(store: Store, sent: Collection[str], rules: Rules) -> dict[
 
     Without a route only of those with stages of their own, for others wait for nothing; and of those `sent` now.
     """
-    ids = store.orders.list_open(None if rules.route else sent)
+    ids = store.orders.open_ids(None if rules.route else sent)
     found: dict[str, list[LedgerTask]] = {order_id: [] for order_id in ids}
     for row in store.orders.lines(ids).values():
         found[row.order_id].append(row)

@@ -21,7 +21,7 @@ from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.org_cache import first_id
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import describe_foreign_letters, look, parts_to_ask
+from b24tools.core.names import describe_foreign_letters, fold_shapes, parts_to_ask
 from b24tools.core.threads import run_beside
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
@@ -146,7 +146,7 @@ class Workspace:
         name = self._rules.folder
         children = self._ask_all(queries.children(root_id, name, part=part) for part in parts_to_ask(name))
         for folder_id, found, kind in children:
-            if kind == "folder" and look(found) == look(name):
+            if kind == "folder" and fold_shapes(found) == fold_shapes(name):
                 return self._take_alike("B24_FOLDER", name, folder_id, found)
         return self._make_once(queries.add_folder(root_id, name), lambda: self._find(root_id, name, "folder"))
 

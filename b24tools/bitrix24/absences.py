@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
-from b24tools.bitrix24.parsing import int_of, mapping_or_none, php_values
+from b24tools.bitrix24.parsing import int_or_zero, mapping_or_none, php_values
 from b24tools.bitrix24.portal_time import find_zone
 from b24tools.core.i18n import _
 from b24tools.core.models import Absence
@@ -57,7 +57,7 @@ def read_absences(
     rows: list[tuple[list[Absence], Mapping[str, Any], dict[str, tuple[_Edge, _Edge]]]] = []
     for answer in answers:
         for user_id, found in (mapping_or_none(answer) or {}).items():
-            away = absences.away.setdefault(int_of(user_id), [])
+            away = absences.away.setdefault(int_or_zero(user_id), [])
             rows += [(away, row, _readings(row, first, last)) for row in php_values(found) if isinstance(row, Mapping)]
     if shown := {next(iter(readings)) for _away, _row, readings in rows if len(readings) == 1}:
         shown = shown - {"YMD"} or shown  # a year in front is plain by itself, and says nothing of the others
@@ -113,7 +113,7 @@ def _readings(row: Mapping[str, Any], first: date, last: date) -> dict[str, tupl
         for order, (start, end) in found.items()
         if start[0] <= min(last, end[0]) + _NEAR and end[0] >= first - _NEAR
     }
-    stamps = [int_of(row.get(name)) for name in stamp_names]
+    stamps = [int_or_zero(row.get(name)) for name in stamp_names]
     within = {order: edges for order, edges in found.items() if all(stamps) and _is_within(edges, *stamps)}
     return within or found
 

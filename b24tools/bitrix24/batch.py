@@ -7,20 +7,23 @@ its own error, under HTTP 200 (apidocs.bitrix24.com/settings/how-to-call-rest-ap
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from b24tools.bitrix24 import error_codes, php_query
 from b24tools.bitrix24.error_codes import Retry
-from b24tools.bitrix24.parsing import UnexpectedResponse, to_int
+from b24tools.bitrix24.parsing import UnexpectedResponse, int_or_none, mapping_or_none
 from b24tools.bitrix24.retry import FailedAttempt
 from b24tools.core import errors
+from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _
 
 T = TypeVar("T")
+Value = TypeVar("Value")
 
 MOST_COMMANDS = 50
+PAGE = 50  # rows of an answer
 MOST_PAIRS = 1000  # PHP's parse_str drops the pairs beyond max_input_vars without a word
 
 _DOLLAR = "%24"  # in a packed command
@@ -121,6 +124,12 @@ class Batch:
         """How many commands still go into the last request: those that refer to one another must be in one."""
         taken = len(self._requests[-1]) if self._requests else 0
         return MOST_COMMANDS - taken % MOST_COMMANDS
+
+    def add_chunked(
+        self, ask: Callable[[list[Value]], Query[T]], values: Iterable[Value], size: int = PAGE
+    ) -> list[Pending[T]]:
+        """Add what asks for these values, a page's rows of them in each command."""
+        return [self.add(ask(chunk)) for chunk in chunked(values, size)]
 
     def add(self, query: Query[T]) -> Pending[T]:
         """Put a command into the batch; its answer comes with `send`. Raises ValueError for what must not be sent."""
@@ -230,7 +239,9 @@ def settle(
 
 
 def _settle_one(key: str, method: str, result: Mapping[str, Any]) -> Answer | FailedAttempt:
-    results, failures, totals = (map_of(result, name) for name in ("result", "result_error", "result_total"))
+    results, failures, totals = (
+        mapping_or_none(result.get(name)) or {} for name in ("result", "result_error", "result_total")
+    )
     if key in failures:
         error = failures[key]
         found = error_codes.read_error(error) if isinstance(error, Mapping) else None
@@ -242,13 +253,7 @@ def _settle_one(key: str, method: str, result: Mapping[str, Any]) -> Answer | Fa
         return FailedAttempt(method, reason, retry is Retry.READS_ONLY, known.name if known else code)
     if key not in results:
         return FailedAttempt(method, _("the batch came back without it"), may_have_run=True)
-    return Answer(results[key], to_int(totals.get(key)))
-
-
-def map_of(result: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return one of the answer's maps, by command: PHP writes an empty one as `[]`."""
-    found = result.get(name)
-    return found if isinstance(found, Mapping) else {}
+    return Answer(results[key], int_or_none(totals.get(key)))
 
 
 def _not_sent(method: str, failure: errors.PortalError) -> Answer:

@@ -28,13 +28,14 @@ from b24tools.bitrix24 import error_codes, pagination, webhook_url
 from b24tools.bitrix24 import response as bitrix24_response
 from b24tools.bitrix24.batch import Answer, Batch, Pending, Query
 from b24tools.bitrix24.error_codes import ErrorCode
-from b24tools.bitrix24.parsing import to_int
+from b24tools.bitrix24.parsing import int_or_none, mapping_or_none
 from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.bitrix24.retry import Backoff, FailedAttempt
 from b24tools.core import certificates, errors, secrets
 from b24tools.core.i18n import _
 
 CONNECT_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 75  # the portal itself stops after a minute
 WRITE_TIMEOUT_S = 120.0
 NOTICEABLE_WAIT_S = 1.0
 
@@ -91,7 +92,6 @@ class Client:
         transport: Transport | None = None,
         ca_bundle: Path | None = None,
         retry_s: float = 60,
-        read_timeout_s: float = 75,
         clock: Callable[[], float] = time_module.time,
         sleep: Callable[[float], None] = time_module.sleep,
         random: Callable[[], float] = random_module.random,
@@ -107,7 +107,6 @@ class Client:
             transport: What to send through instead of the network.
             ca_bundle: A file or folder of authorities that are trusted besides the system's own.
             retry_s: For how long a call that failed is sent again.
-            read_timeout_s: How long an answer is waited for; the portal itself stops after a minute.
             clock, sleep, random: The wall clock, the pause and the jitter.
             on_wait: Called with the seconds and the reason of a wait.
             on_warn: Called once if the portal prints text around its answers.
@@ -127,7 +126,7 @@ class Client:
         self._lock = threading.Lock()
         self._announced: dict[str, float] = {}  # until when a thread waits, by the reason
         secrets.silence_loggers()
-        timeout = httpx.Timeout(read_timeout_s, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S)
+        timeout = httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S)
         is_bare = transport is not None and ca_bundle is None
         self._trust = is_bare or certificates.open_trust(ca_bundle)
         self._connections = connections if transport is None else None
@@ -154,7 +153,7 @@ class Client:
             raise ValueError(f"{method}: the portal keeps {sorted(clash)} for itself")
         body = self._exchange(method, params or {}, [method], self._backoff())
         self._learn({method: body.get("time")})
-        return Answer(body["result"], to_int(body.get("total")))
+        return Answer(body["result"], int_or_none(body.get("total")))
 
     def call_v3(self, method: str, params: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
         """Call a method of REST 3.0, with headers of its own; its result."""
@@ -170,7 +169,7 @@ class Client:
         return Batch(self._send_together, self._send_alone)
 
     def pages(
-        self, method: pagination.ListMethod, params: Mapping[str, Any], *, length: int = 10, after: int = 0
+        self, method: pagination.ListMethod, params: pagination.ListParams, *, length: int = 10, after: int = 0
     ) -> Iterator[list[dict[str, Any]]]:
         """Read all rows of a list, ids rising, in the portions that batches bring: first of `length` pages."""
         paginator = pagination.Paginator(method, params, after=after, probe=length)
@@ -196,7 +195,7 @@ class Client:
                 params = {"halt": 0, "cmd": {pending.key: pending.packed for pending in waiting}}
                 body = self._exchange("batch", params, [pending.method for pending in waiting], backoff)
                 result = body["result"]
-                times = bitrix24_batch.map_of(result, "result_time")
+                times = mapping_or_none(result.get("result_time")) or {}
                 known = {pending.method: times[pending.key] for pending in waiting if pending.key in times}
                 self._learn({"batch": body.get("time"), **known})
                 failed = bitrix24_batch.settle(waiting, result, backoff.sent_at)
@@ -272,7 +271,7 @@ class Client:
         # Broken JSON would not be refused: the method would run without its parameters.
         content = json.dumps(params, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         while True:
-            while until := self._rate_limiter.acquire_unless_blocked(method, self._announce_limit):
+            while until := self._rate_limiter.acquire(method, self._announce_limit):
                 backoff.pause(_block(method, {method: until}))
             if self.before_write is not None and not only_reads:
                 self.before_write()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from b24tools.bitrix24.parsing import int_of, php_values
+from b24tools.bitrix24.parsing import int_or_zero, php_values
 from b24tools.bitrix24.portal_time import read_iso
 
 # The offset of a returned date is today's, whatever its season: an hour says nothing.
@@ -26,11 +26,11 @@ def dropped_fields(sent: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]
 
 
 def _same_number(sent: Any, shown: Any) -> bool:
-    return int_of(sent) == int_of(shown)
+    return int_or_zero(sent) == int_or_zero(shown)
 
 
 def _same_people(sent: Any, shown: Any) -> bool:
-    return set(map(int_of, php_values(sent))) <= set(map(int_of, php_values(shown)))
+    return set(map(int_or_zero, php_values(sent))) <= set(map(int_or_zero, php_values(shown)))
 
 
 def _any_date(_sent: Any, shown: Any) -> bool:

@@ -63,8 +63,7 @@ class ErrorCode(enum.Enum):
     ERROR_ARGUMENT = "an argument is missing or has the wrong form", Retry.NEVER
     ERROR_NOT_FOUND = "what the call is about does not exist", Retry.NEVER
 
-    def __init__(self, meaning: str, retry: Retry) -> None:
-        self.meaning = meaning
+    def __init__(self, _meaning: str, retry: Retry) -> None:
         self.retry = retry
 
 
@@ -80,9 +79,9 @@ _FROM_INSIDE = {ErrorCode.ERROR_ARGUMENT, ErrorCode.ERROR_NOT_FOUND}
 # for want of rights (0x100002, 0x100006).
 _BEFORE_ANY_CHANGE = re.compile(r"100|1048578|1048582|.*(?:ACCESS_DENIED|_OUT_OF_PROJECT_RANGE)")
 
+SCOPES = ("task", "user", "department", "sonet_group", "disk", "timeman", "calendar")  # of a webhook; im only to notify
 # Of methods whose first part is the name of a scope, or has another one.
-_SCOPES = {name: name for name in ("task", "user", "department", "timeman", "calendar", "disk", "sonet_group", "im")}
-_SCOPES |= {"tasks": "task", "socialnetwork": "sonet_group"}
+_SCOPES = {name: name for name in (*SCOPES, "im")} | {"tasks": "task", "socialnetwork": "sonet_group"}
 
 _READS = {"get", "list", "getlist", "getchildren", "getfields", "fields", "getdata", "getaccess", "current", "search"}
 _READS_BY_NAME = {

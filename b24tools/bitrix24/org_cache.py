@@ -7,6 +7,7 @@ host: departments and schedule for a day, people for some hours.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 import zlib
@@ -79,10 +80,19 @@ class OrgCache:
     """The cached view of one portal."""
 
     def __init__(
-        self, client: Client, folder: Path, names: NameSettings, *, directory_h: float = 24, people_h: float = 4
+        self,
+        client: Client,
+        folder: Path,
+        names: NameSettings,
+        *,
+        directory_h: float = 24,
+        people_h: float = 4,
+        stays_open: bool = False,
     ) -> None:
+        """`stays_open`: a service leaves its connection open, for closing it brings all to the disk."""
         self._client = client
         self._names = names
+        self._stays_open = stays_open and os.name != "nt"  # where an open file cannot be deleted
         self._lifetimes_s = {"organization": directory_h * HOUR_S, "staff": people_h * HOUR_S} | _LIFETIMES_S
         self._folder = folder
         try:
@@ -101,11 +111,16 @@ class OrgCache:
             with self._renewing():
                 if not (folder / "cache.db").stat().st_size:  # nothing is in it: it is new, or was taken away
                     _open_cache.cache_clear()
-                self._cache = _open_cache(folder)
+                self._cache = self._open()
+
+    def _open(self) -> _Cache:
+        file = self._folder / "cache.db"
+        data_folder.touch(file)
+        return _open_cache(self._folder, file.stat().st_ino)
 
     def close(self) -> None:
-        """Close the cache."""
-        if self._cache is not None:
+        """Close the cache, unless it stays open."""
+        if self._cache is not None and not self._stays_open:
             self._cache.close()
 
     def company(self, *, with_files: bool, refresh: bool = False) -> OrgData:
@@ -135,6 +150,7 @@ class OrgCache:
             homes = list(Staff(departments, (), root.id).below(root.id))
             people = [asdict(person) for person in queries.fetch_people_of(self._client, homes)]
             self._set("staff", people, root.id)
+            people = self._get("staff", root.id) or people  # the very ones that are read next, see `_make_staff`
         return OrgData(
             staff=_make_staff(departments, people, root.id, self._names.positions),
             schedule=cached["schedule"],
@@ -201,7 +217,7 @@ class OrgCache:
                 folders = batch.add(queries.children(storage.reference(0, "ROOT_OBJECT_ID"), names.folder))
         schedules = {number: batch.add(queries.schedule(number)) for number in names.schedules}
         batch.send()
-        departments = queries.read_all_departments(self._client, pages)
+        departments = queries.fetch_departments(self._client, pages)
         root_folder_id, folder_id, storage_error = None, None, None
         try:
             if storage and storage.value:
@@ -255,7 +271,8 @@ class OrgCache:
             yield
         except _FAILURES as error:
             with suppress(*_FAILURES):
-                self.close()
+                if self._cache is not None:
+                    self._cache.close()
             self._cache = None
             _open_cache.cache_clear()
             if isinstance(error, _BUSY_FULL_OR_FORBIDDEN):
@@ -264,7 +281,7 @@ class OrgCache:
                 with suppress(OSError):
                     file.unlink()
             with suppress(*_FAILURES):
-                self._cache = _open_cache(self._folder)
+                self._cache = self._open()
 
 
 class _Disk(diskcache.JSONDisk):  # type: ignore[misc] # it ships no types
@@ -298,7 +315,7 @@ def _make_staff(departments: list[Department], people: Any, root_id: int, positi
 
 
 @lru_cache(maxsize=1)  # closed, it opens again at the next question; made anew, it would write all its settings
-def _open_cache(folder: Path) -> _Cache:
+def _open_cache(folder: Path, _file: int) -> _Cache:
     return _Cache(folder)
 
 

@@ -11,14 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from b24tools.bitrix24.batch import MOST_COMMANDS, Batch, Pending, Query
-from b24tools.bitrix24.parsing import to_int
+from b24tools.bitrix24.batch import MOST_COMMANDS, PAGE, Batch, Pending, Query
+from b24tools.bitrix24.parsing import int_or_none
 from b24tools.core import errors
 from b24tools.core.i18n import _
 
-PAGE = 50
 PROBE_PAGES = 10  # of a list whose length is not known
 MOST_IDLE_ROUNDS = 3  # of a list whose pages bring nothing usable
+
+ListParams = Mapping[str, Any]  # what of a list is wanted; its sequence and its pages are added
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Pages:
 def add_pages(
     batch: Batch,
     method: ListMethod,
-    params: Mapping[str, Any],
+    params: ListParams,
     *,
     length: int,
     after: int = 0,
@@ -128,7 +129,7 @@ class Paginator:
     def __init__(
         self,
         method: ListMethod,
-        params: Mapping[str, Any],
+        params: ListParams,
         *,
         after: int = 0,
         left: int | None = None,
@@ -210,9 +211,7 @@ class Paginator:
         return [*parts, _Part(after, None, left)]
 
 
-def _page(
-    method: ListMethod, params: Mapping[str, Any], after: int | str, through: int | None, start: int
-) -> Query[Any]:
+def _page(method: ListMethod, params: ListParams, after: int | str, through: int | None, start: int) -> Query[Any]:
     """Ask for the rows with ids above `after`, up to `through`; from an offset and counted unless `start` is -1."""
     conditions = {**params.get(method.filter, {}), ">ID": after} | ({} if through is None else {"<=ID": through})
     return Query(method.method, {**params, **dict(method.order), method.filter: conditions, "start": start})
@@ -235,7 +234,7 @@ def _read_page(method: ListMethod, result: Any, last: int) -> tuple[list[dict[st
     for row in result:
         if not isinstance(row, dict):
             return None
-        number = to_int(row.get(method.key))
+        number = int_or_none(row.get(method.key))
         if number is None:
             continue
         if number <= last:

@@ -95,7 +95,7 @@ def mapping_of(value: Any, method: str = "") -> Mapping[str, Any]:
 
 def id_of(row: Mapping[str, Any], name: str, method: str = "") -> int:
     """Insist on an id."""
-    number = int_of(row.get(name))
+    number = int_or_zero(row.get(name))
     if number <= 0:
         raise UnexpectedResponse(row.get(name), method)
     return number
@@ -111,7 +111,7 @@ def mapping_or_none(value: Any) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) and value else None
 
 
-def int_of(value: Any) -> int:
+def int_or_zero(value: Any) -> int:
     """Read an id or seconds: strings in tasks, ints in others, or null; all that is no number is 0.
 
     So is what is too much for a number of a database.
@@ -123,6 +123,6 @@ def int_of(value: Any) -> int:
     return number if -MOST <= number <= MOST else 0
 
 
-def to_int(value: Any) -> int | None:
-    """Read a count or an id that may be a number or its text; None for anything else, zero among them."""
-    return int_of(value) if isinstance(value, (int, str)) and str(value).isdecimal() else None
+def int_or_none(value: Any) -> int | None:
+    """Read a count or an id that may be a number or its text; None for anything else."""
+    return int_or_zero(value) if isinstance(value, (int, str)) and str(value).isdecimal() else None

@@ -6,7 +6,7 @@ that is what stands on the other side.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -52,8 +52,13 @@ def decode(query: str, *, max_pairs: int = 100_000, max_depth: int = 64) -> dict
     Keys are decoded before they are split, later values win, `a[]` appends, an array whose keys
     are 0, 1, 2 … becomes a list. Raises ValueError above `max_pairs` or `max_depth`.
     """
+    return nest(parse_qsl(query, keep_blank_values=True, max_num_fields=max_pairs), max_depth=max_depth)
+
+
+def nest(pairs: Iterable[tuple[str, str]], *, max_depth: int = 64) -> dict[str, Any]:
+    """Nest pairs of decoded keys and values, as `decode` does. Raises ValueError above `max_depth`."""
     root: dict[str, Any] = {}
-    for key, value in parse_qsl(query, keep_blank_values=True, max_num_fields=max_pairs):
+    for key, value in pairs:
         path = _split_key(key)
         if len(path) > max_depth:
             raise ValueError(f"deeper than {max_depth} levels")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -92,9 +93,14 @@ def find_zone(name: object) -> ZoneInfo | None:
 
 def read_iso(text: Any) -> datetime | None:
     """A moment with an offset of its own; None for anything else."""
+    return _read_iso(text) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=4096)  # `serve` reads the same open tasks for each order
+def _read_iso(text: str) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text or "")
-    except (TypeError, ValueError):
+        moment = datetime.fromisoformat(text)
+    except ValueError:
         return None
     return moment if moment.tzinfo else None
 

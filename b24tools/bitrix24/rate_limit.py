@@ -42,7 +42,7 @@ class _State(BaseModel):
     level: Number = 0.0
     at: Number = 0.0
     resets: dict[str, Number] = Field(default_factory=dict)
-    parked: dict[str, Number] = Field(default_factory=dict)
+    blocked: dict[str, Number] = Field(default_factory=dict, alias="parked")
 
 
 Exchange = Callable[[Callable[[bytes], bytes]], None]
@@ -67,7 +67,10 @@ class RateLimiter:
     ) -> None:
         if per_second <= 0 or burst < 1:
             raise ValueError("per_second must be above 0 and burst at least 1")
-        self._exchange = partial(_exchange_file, shared) if isinstance(shared, Path) else shared
+        self._exchange = self._look = None if isinstance(shared, Path) else shared
+        if isinstance(shared, Path):
+            lock = filelock.FileLock(f"{shared}.lock", timeout=LOCK_TIMEOUT_S, mode=data_folder.PRIVATE_FILE)
+            self._exchange, self._look = partial(_exchange_file, shared, lock), partial(_show, shared)
         self._per_second = per_second
         self._burst = burst
         self._clock = clock
@@ -76,34 +79,24 @@ class RateLimiter:
         self._mutex = threading.Lock()
         self._complained = False
 
-    def acquire(self, on_wait: Callable[[float], None] | None = None) -> float:
-        """Reserve one request and sleep until it may be sent; the seconds slept.
+    def acquire(self, method: str, on_wait: Callable[[float], None] | None = None) -> float | None:
+        """Reserve a request of this method and sleep until it may be sent; where it is blocked, return until when.
 
         The place in the bucket is taken first, so that those who come meanwhile queue behind it.
         """
-        return self._wait(self._change(self._reserve), on_wait)
-
-    def acquire_unless_blocked(self, method: str, on_wait: Callable[[float], None] | None = None) -> float | None:
-        """Reserve a request of this method as `acquire` does; none where it is blocked: then return until when."""
 
         def reserve(state: _State) -> tuple[float | None, float]:
-            until = state.parked.get(method.lower())
-            return until, self._reserve(state) if until is None else 0.0
+            if until := state.blocked.get(method.lower()):
+                return until, 0.0
+            state.level += 1
+            return None, (state.level - self._burst) / self._per_second
 
         until, wait = self._change(reserve)
-        self._wait(wait, on_wait)
-        return until
-
-    def _reserve(self, state: _State) -> float:
-        state.level += 1
-        return max(0.0, (state.level - self._burst) / self._per_second)
-
-    def _wait(self, wait: float, on_wait: Callable[[float], None] | None) -> float:
         if wait > 0:
             if on_wait is not None:
                 on_wait(wait)
             self._sleep(wait)
-        return wait
+        return until
 
     def mark_full(self) -> None:
         """Note that the portal refused: the bucket is fuller than thought, for every process."""
@@ -120,19 +113,24 @@ class RateLimiter:
 
     def block_method(self, method: str, until: float) -> None:
         """Let no process call this method before `until`."""
-        self._change(lambda state: state.parked.update({method.lower(): until}))
+        self._change(lambda state: state.blocked.update({method.lower(): until}))
 
     def blocked(self, methods: Iterable[str]) -> dict[str, float]:
         """Those of the methods that must not be called now, with the moments from which they may be again."""
-        blocked = self._change(lambda state: dict(state.parked), is_read=True)
+        blocked = self._change(lambda state: dict(state.blocked), is_read=True)
         return {name: blocked[name.lower()] for name in methods if name.lower() in blocked}
 
     def _change(self, change: Callable[[_State], T], *, is_read: bool = False) -> T:
-        """Apply a change to the common state, holding its lock no longer than that takes. `is_read`: none is saved."""
+        """Apply a change to the common state, holding its lock no longer than that takes.
+
+        `is_read`: none is saved. A file is read without the lock, which takes ten times as long: what somebody is in
+        the middle of writing reads as a fresh start, and the worst of it is a request that the portal refuses.
+        """
         with self._mutex:
-            if self._exchange is not None:
+            exchange = self._look if is_read and not self._complained else self._exchange
+            if exchange is not None:
                 try:
-                    return self._change_shared(self._exchange, change, is_read)
+                    return self._change_shared(exchange, change, is_read)
                 except (OSError, NotImplementedError) as error:  # filelock: timeout; no locks on this file system
                     if not self._complained:
                         self._complained = True
@@ -152,7 +150,7 @@ class RateLimiter:
             self._advance(state)
             results.append(change(state))
             self._state = state
-            return before if is_read else state.model_dump_json().encode()
+            return before if is_read else state.model_dump_json(by_alias=True).encode()
 
         exchange(advance)
         return results[0]
@@ -162,16 +160,24 @@ class RateLimiter:
         now = self._clock()
         state.level = max(0.0, state.level - max(0.0, now - state.at) * self._per_second)
         state.at = now
-        for times in (state.resets, state.parked):
+        for times in (state.resets, state.blocked):
             for method in [name for name, until in times.items() if not now < until <= now + LONGEST_BLOCK_S]:
                 del times[method]
 
 
-def _exchange_file(path: Path, change: Callable[[bytes], bytes]) -> None:
+def _show(path: Path, look: Callable[[bytes], bytes]) -> None:
+    """Let `look` have a file as it is; an empty one where there is none. Raises OSError."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        content = b""
+    look(content)
+
+
+def _exchange_file(path: Path, lock: filelock.BaseFileLock, change: Callable[[bytes], bytes]) -> None:
     """Write what `change` makes of a file, while no other process does so. Raises OSError."""
     path.parent.mkdir(mode=data_folder.PRIVATE_FOLDER, parents=True, exist_ok=True)
     data_folder.require_locks(path.parent)
-    lock = filelock.FileLock(path.with_name(path.name + ".lock"), timeout=LOCK_TIMEOUT_S, mode=data_folder.PRIVATE_FILE)
     with lock.acquire(poll_interval=0.01):
         data_folder.touch(path)
         # written in its place: to cut the file short first takes ten times as long

@@ -237,7 +237,7 @@ def _set_global_options(
         choose_portal(profile)
         i18n.use(settings.choose_language(invocation.profile.file, is_profile=True))
     if verbose:
-        from b24tools.server.log_setup import LineFormatter
+        from b24tools.core.log_file import LineFormatter
 
         screen = logging.StreamHandler(sys.stderr)
         screen.setFormatter(LineFormatter("%(message)s", lambda text: invocation.messenger.scrub(text)))

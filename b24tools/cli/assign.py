@@ -18,13 +18,14 @@ import typer
 from b24tools import context
 from b24tools.assignment.report import OrderResult, TaskResult, combined_status
 from b24tools.cli import order_files
+from b24tools.cli.days_away import read_days_away
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import WRITING, explain
 from b24tools.context import Session
-from b24tools.core import data_folder, errors, periods
+from b24tools.core import data_folder, errors
 from b24tools.core import inbox as inbox_folder
 from b24tools.core.i18n import _, ngettext, os_reason
-from b24tools.core.org_structure import read_id
+from b24tools.core.names import read_id
 from b24tools.render import assign as render_assign
 from b24tools.render.console import OF_THE_RUN, Held, Trouble
 
@@ -168,7 +169,7 @@ def _read_away(
             _("Enter the absence in Bitrix24; b24tools plans by it."),
         )
     today = context.now().astimezone(zone).date()
-    start, end = periods.read_days_away(first, last, today)
+    start, end = read_days_away(first, last, today)
     return name, start or today, end or today
 
 

@@ -26,8 +26,8 @@ from b24tools.render.console import Messenger, Screen, print_text
 from b24tools.render.leaderboard import print_board
 from b24tools.render.messages import make_writer, to_plain
 from b24tools.render.orders import order_data
+from b24tools.render.plan import print_plan
 from b24tools.render.replan import print_replan
-from b24tools.render.text_plan import print_plan
 from b24tools.render.why import print_why
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.records import COMPLETED, Message

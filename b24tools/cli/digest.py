@@ -131,7 +131,7 @@ def digest(
 
 def _read_target(tools: Tools, to: str) -> tuple[str | None, int | None]:
     """Read a chat or a person. Raises ConfigError for a name that does not mean one person."""
-    from b24tools.core.org_structure import find_person, read_id
+    from b24tools.core.names import find_person, read_id
 
     if config.CHAT.fullmatch(to.strip().lower()):
         return to.strip().lower(), None

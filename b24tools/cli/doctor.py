@@ -20,7 +20,7 @@ from b24tools.core.database_url import DatabaseUrl
 from b24tools.render.console import name_portal
 
 if TYPE_CHECKING:
-    from b24tools.jobs.doctor.checks import Finding
+    from b24tools.jobs.doctor.checks import Report
 
 RETRY_S = 5.0  # a portal that is away is news enough
 
@@ -64,7 +64,7 @@ def doctor(
     return 0 if failure is None else failure.exit_status
 
 
-def examine(invocation: Invocation, order: Path | None = None, *, write_probe: bool = False) -> list[Finding]:
+def examine(invocation: Invocation, order: Path | None = None, *, write_probe: bool = False) -> list[Report]:
     """Look at everything, and at an order; the texts have no secrets in them."""
     from b24tools.jobs.doctor import job
     from b24tools.jobs.doctor.checks import Examination

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
@@ -15,7 +14,7 @@ import typer
 
 from b24tools.cli.invocation import Invocation
 from b24tools.cli.localized import explain
-from b24tools.core import errors, periods
+from b24tools.core import data_folder, errors, periods
 from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.render.csv_file import make_inert, write_csv
 
@@ -94,19 +93,14 @@ def _open_target(out: Path | None) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    new = out.with_name(f"{out.name}.{os.getpid()}.new")
     try:
-        with new.open("xb") as file:
+        with data_folder.write_whole(out, private=False) as file:
             yield file
-        new.replace(out)
     except OSError as error:
         raise errors.ConfigError(
             _("{path} cannot be written: {reason}").format(path=out, reason=os_reason(error)),
             _("Name a file in a folder that you may write to."),
         ) from error
-    finally:
-        with suppress(OSError):
-            new.unlink()
 
 
 def _check_parquet(*, is_terminal: bool) -> None:

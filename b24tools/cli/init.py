@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,8 @@ from b24tools.cli.invocation import Invocation
 from b24tools.cli.localized import READING, explain
 from b24tools.core import config, data_folder, env_file, errors, i18n
 from b24tools.core.i18n import _, os_reason
-from b24tools.core.org_structure import find_root, same_name, suggest_name
+from b24tools.core.names import same_name, suggest_name
+from b24tools.core.org_structure import find_root
 
 if TYPE_CHECKING:
     from b24tools.jobs.init import Offer
@@ -69,7 +71,7 @@ def init(
     if invocation.profile:
         with suppress(OSError):  # what is wrong with the folder, the next line says
             target.parent.mkdir(mode=data_folder.PRIVATE_FOLDER, parents=True, exist_ok=True)
-    env_file.write_settings(target, values, HEADING, old)
+    env_file.write_settings(target, values, HEADING, old, check=partial(config.load, {}))
     invocation.messenger.info(
         _(
             "{path} is written. Next: `b24tools doctor` checks everything; `b24tools sample > order.json` and "

@@ -70,9 +70,9 @@ class Invocation:
         settings = inspection.check()
         self.messenger.scrub = settings.scrubber.scrub
         if logs:
-            from b24tools.server import log_setup
+            from b24tools.core import log_file
 
-            self.log.enter_context(log_setup.write_command_log(settings))
+            self.log.enter_context(log_file.write_command_log(settings))
             self.is_logged = True
             self.messenger.record = logging.getLogger("b24tools.command").log
         for warning in inspection.warnings():
@@ -116,10 +116,10 @@ class Invocation:
 
     def send_waiting(self, session: context.Session) -> Sending:
         """Send what waits, and log what was sent."""
+        from b24tools.core import log_file
         from b24tools.render.messages import make_writer
-        from b24tools.server import log_setup
 
-        with log_setup.write_command_log(session.settings, ["b24tools.messages"]):
+        with log_file.write_command_log(session.settings, ["b24tools.messages"]):
             sending = session.send_messages(make_writer(session.settings.zone, context.now()))
         for message in sending.sent:
             self.messenger.detail(_("message sent to {to}").format(to=message.to))

@@ -71,8 +71,8 @@ class Ping:
             failures.append(text or type(error).__name__)
 
     def _log(self, reason: str) -> None:
-        from b24tools.server import log_setup
+        from b24tools.core import log_file
 
-        with log_setup.write_command_log(self.settings, ["b24tools.ping"]):
+        with log_file.write_command_log(self.settings, ["b24tools.ping"]):
             line = _("B24_PING_URL was not reached: {reason}").format(reason=reason)
             logging.getLogger("b24tools.ping").warning(self.settings.scrubber.scrub(line))

@@ -23,7 +23,7 @@ from b24tools.core import clock, errors, inbox
 from b24tools.render.console import OF_THE_RUN, Held, Trouble
 
 if TYPE_CHECKING:
-    from b24tools.jobs.doctor.checks import Finding
+    from b24tools.jobs.doctor.checks import Report
     from b24tools.store.notices import Notice
 
 FINDINGS = "findings"  # the scope of notices of doctor
@@ -91,8 +91,8 @@ def _describe_trouble(held: Held) -> Trouble:
 
 
 def choose_new_findings(
-    session: context.Session, findings: Sequence[Finding], now: datetime, *, is_whole: bool
-) -> list[Finding]:
+    session: context.Session, findings: Sequence[Report], now: datetime, *, is_whole: bool
+) -> list[Report]:
     """Return what doctor did not say the last time, and note what it says now; all of it where that cannot be noted.
 
     On a terminal it is all, and nothing is noted.
@@ -109,7 +109,7 @@ def choose_new_findings(
         for finding in findings
         if not finding.check.startswith("probe ")
     }
-    new: list[Finding] = list(findings)
+    new: list[Report] = list(findings)
     with suppress(errors.B24ToolsError, OSError):
         if session.has_database():
             with session.open_store() as store, store.transaction():

@@ -11,10 +11,11 @@ import typer
 
 from b24tools import context
 from b24tools.assignment.report import combined_status
+from b24tools.cli.days_away import read_days_away
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import WRITING, explain
 from b24tools.context import Session
-from b24tools.core import errors, periods
+from b24tools.core import errors
 from b24tools.core.i18n import _, ngettext
 from b24tools.render import replan as render_replan
 
@@ -155,7 +156,7 @@ def _read_request(
         )
     number, is_hours = int(length[1]), length[2] == "h"
     today = context.now().astimezone(zone).date()
-    days = periods.read_days_away(since, until, today)
+    days = read_days_away(since, until, today)
     start, last = (datetime.combine(day, time(), zone) if day else None for day in days)
     end = last and last + timedelta(days=1)
     return Request(without, start, end, first, 0 if is_hours else number, number if is_hours else 0)

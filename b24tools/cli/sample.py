@@ -53,11 +53,11 @@ def _find_positions(staff: Staff, excluded: frozenset[int]) -> list[str]:
     homes = {home for person in staff.people.values() if person.active for home in person.department_ids}
     names = [
         staff.departments[department_id].name
-        for department_id in sorted(staff.below(staff.root_id))
+        for department_id in sorted(staff.inside)
         if department_id != staff.root_id
     ]
     wanted = sorted(
-        {staff.departments[home].name for home in homes & set(staff.below(staff.root_id))} & set(names),
+        {staff.departments[home].name for home in homes & staff.inside} & set(names),
         key=lambda name: (usual.index(name) if name in usual else len(usual), names.index(name)),
     )
     return [name for name in wanted if staff.position(name, None, excluded).people]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 from b24tools import context
 from b24tools.cli.invocation import Invocation
 from b24tools.cli.localized import LOCAL, explain
-from b24tools.core import env_file, errors
+from b24tools.core import config, env_file, errors
 from b24tools.core.i18n import _, os_reason
 from b24tools.render.console import print_text
 
@@ -56,7 +57,7 @@ def sandbox(
             text = _("A sandbox portal for this machine only; Ctrl+C ends it and forgets its tasks. For .env:")
             print_text(f"{text}\n{settings}")
             return
-        env_file.write_settings(write_env, values | {"B24_DATA_DIR": PLAYGROUND}, OURS)
+        env_file.write_settings(write_env, values | {"B24_DATA_DIR": PLAYGROUND}, OURS, check=partial(config.load, {}))
         text = _("A sandbox portal for this machine only; Ctrl+C ends it and forgets its tasks. Its settings: {path}")
         print_text(text.format(path=write_env))
 

@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import locale
 import os
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-import dotenv
-import dotenv.parser
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from b24tools.core import database_url, errors, secrets
 from b24tools.core.database_url import DatabaseUrl, Location
-from b24tools.core.i18n import _, os_reason
+from b24tools.core.env_file import OLD_NAMES, OUR_PREFIXES, PATHS, check_value, read_file, read_value
+from b24tools.core.i18n import _
+from b24tools.core.validation import describe_expected
 
-OLD_NAMES = {"BITRIX_WEBHOOK": "BITRIX_WEBHOOK_URL", "TZ_NAME": "B24_TZ"}
-OUR_PREFIXES = ("B24_", "BITRIX_")
 OF_ONE_PORTAL = re.compile("BITRIX_.*|B24_DATA_DIR|B24_DATABASE_URL")  # what a profile takes from its file alone
 PEOPLE, MANAGERS = "people", "managers"  # who gets messages, besides chats
 CHAT = re.compile(r"(chat|sg)[1-9]\d{0,14}")  # a chat, or that of a project
 NEAR = 0.81  # how like one of ours a name must be to be taken for it misspelt
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_SECOND_SETTING = re.compile(r"(?:^|[\s\"';])(?:B24|BITRIX)_\w+=")
-_OPENED_QUOTE = re.compile(r"""[^=]*=\s*["']""")
-_PATHS = ("B24_DATA_DIR", "B24_CA_BUNDLE", "B24_PROFILES")
-_PLAIN_TEXT = (*_PATHS, "B24_DEPARTMENT", "B24_GROUP", "B24_FOLDER", "B24_ROUTE")
-_VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Z_][A-Z0-9_]+|%[A-Z_][A-Z0-9_]+%")
-_ANY_VARIABLE = re.compile(r"\$[{(\w]|%\w+%|\$env:")
-_ODD_QUOTES = "“”„‟‘’‚‛`"
-_JOINER = "\u200d"  # invisible, but part of an emoji that a project may have in its name
 
 
 def _zone(value: Any) -> Any:
@@ -257,16 +245,6 @@ class Inspection:
         return [*texts, *self.repeated]
 
 
-@dataclass
-class _EnvFile:
-    """What was read of a file: its non-empty values by name, what could not be read, and what stands there twice."""
-
-    path: Path | None = None
-    values: dict[str, str] = field(default_factory=dict)
-    problems: list[errors.ConfigError] = field(default_factory=list)
-    repeated: list[str] = field(default_factory=list)
-
-
 def inspect(env: Mapping[str, str] | None = None, env_file: Path | None = None, profile: str = "") -> Inspection:
     """Read the settings as `load` does, but collect what is wrong instead of raising it.
 
@@ -276,13 +254,13 @@ def inspect(env: Mapping[str, str] | None = None, env_file: Path | None = None, 
     env = os.environ if env is None else env
     if profile:
         env = {name: value for name, value in env.items() if not OF_ONE_PORTAL.fullmatch(name)}
-    found = _read_env_file(env_file)
+    found = read_file(env_file)
     file, in_file = found.path, found.values
     problems = [("", problem) for problem in found.problems]
     odd = []
     for name in (*names(), *OLD_NAMES):
         try:
-            _check_value(_("the environment"), name, env.get(name, "").strip())
+            check_value(_("the environment"), name, env.get(name, "").strip())
         except errors.ConfigError as error:
             odd.append((name, error))
     problems += odd
@@ -322,7 +300,7 @@ def _merge(
 
         own = f"b24tools-{profile}" if profile else "b24tools"
         values["B24_DATA_DIR"] = platformdirs.user_data_dir(own, appauthor=False)
-    for name in _PATHS:
+    for name in PATHS:
         if name in values:
             # a path in a file is meant from there, wherever cron or a terminal stands
             base = file.absolute().parent if file and where.get(name) == str(file) else Path.cwd()
@@ -376,29 +354,6 @@ def _describe(error: ValidationError, where: Mapping[str, str]) -> Iterator[tupl
         yield name, errors.ConfigError(message, _("Correct it there; .env-example describes every setting."))
 
 
-def describe_expected(kind: str, context: Mapping[str, Any], message: str) -> str:
-    """Say what a value should have been, of what pydantic says of it in English only."""
-    if kind == "value_error":
-        return str(context["error"])
-    one_of = _("expected one of {values}")
-    if kind == "literal_error":
-        return one_of.format(values=", ".join(re.findall("'([^']*)'", context["expected"])))
-    if kind == "string_pattern_mismatch" and "[" not in context["pattern"]:
-        values = str(context["pattern"]).strip("^()$").split("|")
-        text = one_of if values[1:] else _("expected {values}, or empty")
-        return text.format(values=", ".join(values))
-    limits = {
-        "string_pattern_mismatch": _("expected a whole number"),  # of digits
-        "greater_than": _("expected more than {limit}").format(limit=context.get("gt")),
-        "greater_than_equal": _("expected {limit} or more").format(limit=context.get("ge")),
-        "less_than_equal": _("expected {limit} or less").format(limit=context.get("le")),
-        "int_parsing": _("expected a whole number"),
-        "float_parsing": _("expected a number"),
-        "bool_parsing": _("expected 1 or 0"),
-    }
-    return limits.get(kind, message)
-
-
 def absolute(path: Path) -> str:
     """Return the path from the root without `..`: with it, it would be another name to cron, and none to systemd."""
     return os.path.abspath(path.expanduser())  # noqa: PTH100 - pathlib follows links, or leaves `..`
@@ -417,11 +372,6 @@ def webhook_url(settings: Settings) -> str:
     return settings.webhook_url.get_secret_value()
 
 
-def read_value(env_file: Path | None, name: str) -> str:
-    """Return what the file, or .env from here upwards, says of a setting, "" where it says nothing."""
-    return _read_env_file(env_file).values.get(name, "").strip()
-
-
 def choose_language(env_file: Path | None = None, *, is_profile: bool = False) -> str:
     """Return "ru" or "en": B24_LANG of the environment or of the file, else the locale's language.
 
@@ -434,98 +384,3 @@ def choose_language(env_file: Path | None = None, *, is_profile: bool = False) -
         language = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
     language = language or locale.getlocale()[0] or ""
     return "ru" if language.lower().startswith(("ru", "russian")) else "en"
-
-
-def _read_env_file(chosen: Path | None) -> _EnvFile:
-    """Read the file. A chosen one must exist, one looked for from here upwards need not."""
-    if chosen is None:
-        name = dotenv.find_dotenv(usecwd=True)
-        if not name:
-            return _EnvFile()
-        chosen = Path(name)
-    try:
-        text = chosen.read_bytes().decode("utf-8")
-        if "\0" in text:  # UTF-16 without its mark
-            raise UnicodeError
-    except UnicodeError:
-        message = _("{path} is not UTF-8 text").format(path=chosen)
-        return _EnvFile(problems=[errors.ConfigError(message, _("Save it again in the encoding UTF-8."))])
-    except OSError as error:
-        message = _("{path} cannot be read: {reason}").format(path=chosen, reason=os_reason(error))
-        hint = _("Name an existing file with --env-file, or leave the option out.")
-        return _EnvFile(problems=[errors.ConfigError(message, hint)])
-    found = _EnvFile(chosen)
-    lines: dict[str, int] = {}
-    # line by line, so that no open quote swallows the lines after it
-    for number, line in enumerate(re.split("\r\n|\n|\r", text), 1):
-        place = _("{path}, line {number}").format(path=chosen, number=number)
-        try:
-            name, value = _read_line(line.lstrip("\ufeff"), place)
-        except errors.ConfigError as error:
-            found.problems.append(error)
-            continue
-        if not value.strip():
-            continue
-        if name in lines and value != found.values[name] and name.startswith(OUR_PREFIXES):
-            text = _("{path}, lines {first} and {second}: {name} is set twice; the last one counts")
-            found.repeated.append(text.format(path=chosen, first=lines[name], second=number, name=name))
-        lines[name], found.values[name] = number, value
-    return found
-
-
-def _read_line(line: str, place: str) -> tuple[str, str]:
-    """Read one line's name and value, both "" where it sets nothing. Raise ConfigError, never with the value in it."""
-    # the parser would decode backslashes in quotes: they are hidden from it, for a path is what it looks like
-    binding = next(dotenv.parser.parse_stream(io.StringIO(line.replace("\\", "\0"))), None)
-    if binding is None or (binding.key is None and not binding.error):
-        return "", ""
-    hint = _("Write one setting a line as NAME=VALUE, without `set` and without a colon, as .env-example does.")
-    name, value = binding.key or "", (binding.value or "").replace("\0", "\\")
-    is_ours = name.upper().startswith(OUR_PREFIXES) or name in OLD_NAMES
-    is_cut = binding.error
-    if not _OPENED_QUOTE.match(line):  # an opening quote may be what is missing
-        is_cut = is_ours and (value.count('"') % 2 == 1 or (value.endswith("'") and value.count("'") % 2 == 1))
-    if is_cut:
-        hint = _("Close the quote at the end of the value, in the same line, or leave the quotes out.")
-        raise errors.ConfigError(_("{place}: the quotes do not enclose the value").format(place=place), hint)
-    if binding.error or binding.value is None or not _NAME.fullmatch(name):
-        raise errors.ConfigError(_("{place}: this is not NAME=VALUE").format(place=place), hint)
-    if _SECOND_SETTING.search(value):
-        raise errors.ConfigError(_("{place}: there are two settings in one line").format(place=place), hint)
-    if is_ours:
-        _check_value(place, name, value.strip())
-        if not _OPENED_QUOTE.match(line):
-            _check_unquoted(place, name, value, line)
-    return name, value
-
-
-def _check_value(place: str, name: str, value: str) -> None:
-    """Raise ConfigError for what would be taken literally and is hardly meant so."""
-    if char := _find_invisible(value, spaces=not name.endswith(("_TOKEN", "_WEBHOOK", "_URL", "_ORIGINS"))):
-        message = _("{place}: the value of {name} has an invisible character, {code}")
-        message = message.format(place=place, name=name, code=f"U+{ord(char):04X}")
-        raise errors.ConfigError(message, _("Type the value again instead of pasting it."))
-    if _ANY_VARIABLE.search(value) if name in _PATHS else _VARIABLE.fullmatch(value):
-        message = _("{place}: the value of {name} has a variable in it, and variables are not expanded here")
-        raise errors.ConfigError(message.format(place=place, name=name), _("Write the whole path or value out."))
-
-
-def _check_unquoted(place: str, name: str, value: str, line: str) -> None:
-    """Raise ConfigError for quotes that are none to the parser, and for a name that it would cut at a number sign."""
-    if value.strip(_ODD_QUOTES) != value:
-        message = _("{place}: curly quotes and backticks do not enclose a value")
-        raise errors.ConfigError(message.format(place=place), _('Use straight quotes, "…", or none.'))
-    cut = re.search(r"(\s+)#([^\s#]?)", line.partition("=")[2])
-    if name in _PLAIN_TEXT and value and cut and cut[1] == " " and cut[2]:
-        message = _("{place}: it is not clear whether “#” belongs to the value of {name} or begins a comment")
-        hint = _('Put the value into quotes, "…", or a blank behind the “#” of a comment.')
-        raise errors.ConfigError(message.format(place=place, name=name), hint)
-
-
-def _find_invisible(value: str, *, spaces: bool) -> str:
-    """Find the first character that does not show: a control character, a line break, one that only formats.
-
-    `spaces`: those of other widths than the ordinary one may be there.
-    """
-    kinds = ("Cc", "Cf", "Zl", "Zp") if spaces else ("Cc", "Cf", "Zl", "Zp", "Zs")
-    return next((char for char in value if unicodedata.category(char) in kinds and char not in (_JOINER, " ")), "")

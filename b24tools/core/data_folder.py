@@ -7,19 +7,24 @@ import errno
 import os
 import re
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 RUN = "run"  # the folder of locks in it
+OWN_FILES = CALENDAR, PEOPLE = "calendar.json", "people.json"  # the user's
+SHARED = "shared.json"  # what each was when the folder and the database had last the same
 _DRIVE_REMOTE = 4  # of Windows' GetDriveType
 _NETWORK = re.compile(
     r"9p|afs|beegfs|ceph|cifs|davfs|fuse\.(ceph-fuse|davfs2|glusterfs|rclone|sshfs)|glusterfs|lustre|ncpfs|nfs4?"
     r"|smb[23]|smbfs|vboxsf"
 )
 _OURS = re.compile(
-    r"b24tools\..*|log\.log.*|throttle\.json.*|[a-z]+\.lock(\.json)?|(calendar|people)\.(.*\.)?json|cache|backups|run"
+    r"b24tools\..*|log\.log.*|throttle\.json.*|[a-z]+\.lock(\.json)?|(calendar|people|shared)\.(.*\.)?json"
+    r"|\.(b24tools|calendar|people|shared)\..*\.part|cache|backups|run"
 )
 
 
@@ -108,6 +113,50 @@ def require_locks(folder: Path) -> None:
 def touch(path: Path) -> None:
     """Make a file that others cannot read, unless it is there. Raises OSError."""
     path.touch(mode=PRIVATE_FILE)
+
+
+@contextmanager
+def write_whole(
+    path: Path, *, part: Path | None = None, private: bool = True, durable: bool = False
+) -> Iterator[BinaryIO]:
+    """Open a file beside `path` that takes its place at the end of the block: it is written whole or not at all.
+
+    `part`: that file, where no other process writes it at the time: what a kill leaves, the next one writes over.
+    `private`: others cannot read it. `durable`: it survives a power cut. Raises OSError.
+    """
+    new = part or path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
+    new.unlink(missing_ok=True)
+    new.touch(mode=PRIVATE_FILE if private else 0o666, exist_ok=False)
+    try:
+        with new.open("wb") as file:
+            yield file
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        new.replace(path)
+    finally:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+    if durable and os.name != "nt":  # which opens no folders
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def write_in_place(path: Path, content: bytes) -> None:
+    """Write a small file that others cannot read, without cutting it short first: ext4 would bring that to the disk.
+
+    Raises OSError.
+    """
+    no_link = getattr(os, "O_NOFOLLOW", 0)  # as in a folder of another user root would write to what it leads to
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | no_link, PRIVATE_FILE)
+    try:
+        os.write(handle, content)
+        os.truncate(handle, len(content))
+    finally:
+        os.close(handle)
 
 
 def find_network_share(folder: Path) -> str:

@@ -36,10 +36,7 @@ def hold(
     except OSError as error:
         raise _explain(folder, error) from None
     if not data_folder.has_locks(folder):
-        raise errors.ConfigError(
-            _("the folder {path} cannot be locked: its file system has no locks").format(path=folder),
-            _("As some network folders have none: set B24_DATA_DIR to a local one."),
-        )
+        raise without_locks(folder)
     with ExitStack() as held:
         for place in (folder, folder / data_folder.RUN):
             held.enter_context(_hold_file(place, name, wait_s, now, say, command or name))
@@ -76,8 +73,8 @@ def _hold_file(
     try:
         since = now().isoformat(timespec="seconds")
         with suppress(OSError):  # a full disk: the database will say so, and which
-            data_folder.touch(note)
-            note.write_text(json.dumps({"pid": os.getpid(), "since": since, "command": command}), encoding="utf-8")
+            holder = {"pid": os.getpid(), "since": since, "command": command}
+            data_folder.write_in_place(note, json.dumps(holder).encode())
         yield
     finally:
         lock.release()
@@ -91,6 +88,14 @@ def _explain(folder: Path, error: OSError) -> errors.ConfigError:
         hint = _("B24_DATA_DIR names it: see whether its file system has locks, or choose a local one.")
     return errors.ConfigError(
         _("the folder {folder} cannot be locked: {reason}").format(folder=folder, reason=reason), hint
+    )
+
+
+def without_locks(folder: Path) -> errors.ConfigError:
+    """Return what is said where a folder's file system has no locks."""
+    return errors.ConfigError(
+        _("the folder {path} cannot be locked: its file system has no locks").format(path=folder),
+        _("As some network folders have none: set B24_DATA_DIR to a local one."),
     )
 
 

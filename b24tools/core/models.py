@@ -28,6 +28,7 @@ class Status(IntEnum):
 
 
 OPEN_WORK = (Status.NEW, Status.PENDING, Status.IN_PROGRESS)
+DONE = (Status.AWAITS_CONTROL, Status.COMPLETED, Status.DECLINED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ _NEAR_DAYS = {"today": 0, "сегодня": 0, "tomorrow": 1, "завтра": 1,
 CENTURY = timedelta(days=36525)
 _FAR_YEARS = 5  # no plan reaches further
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_DAY_S = 86400
 _QUARTER_S = 900  # of an hour: no zone has its midnight between two of them
 
 
@@ -75,7 +76,15 @@ class Period:
 
 def label_at(seconds: int, zone: ZoneInfo) -> str:
     """Return the label of the week that a moment (seconds since 1970) falls into, by the zone's wall clock."""
-    return _label_of_quarter(seconds // _QUARTER_S, zone)
+    return _label_of_day(seconds // _DAY_S, zone) or _label_of_quarter(seconds // _QUARTER_S, zone)
+
+
+@lru_cache(maxsize=4096)
+def _label_of_day(number: int, zone: ZoneInfo) -> str | None:
+    """Return the label of a day of UTC; None if another week begins in it."""
+    after = (number + 1) * _DAY_S // _QUARTER_S
+    first, last = (_label_of_quarter(one, zone) for one in (after - _DAY_S // _QUARTER_S, after - 1))
+    return first if first == last else None
 
 
 @lru_cache(maxsize=4096)
@@ -154,23 +163,6 @@ def read_day(text: str, today: date) -> date:
     raise errors.UsageError(
         _('"{text}" is not a day').format(text=text.strip()), _("Examples: tomorrow, 30.11, 30.11.2026, 2026-11-30.")
     )
-
-
-def read_days_away(first: str | None, last: str | None, today: date) -> tuple[date | None, date | None]:
-    """Read the first and the last day of somebody who will be away; the last is by default the first.
-
-    Raises ConfigError as `read_day`, and where the days are in the wrong order or over.
-    """
-    start = read_day(first, today) if first else None
-    end = read_day(last, today) if last else start
-    if start and end and end < start:
-        raise errors.UsageError(_("--until lies before --from"), _("Give the first and the last day away."))
-    if end and end < today:
-        raise errors.UsageError(
-            _("these days are over: {day} is past").format(day=f"{end:%d.%m.%Y}"),
-            _("Give as --until the last day away: today or a later one."),
-        )
-    return start, end
 
 
 def parse_span(text: str) -> timedelta:

@@ -58,7 +58,7 @@ def find_scope(
 
 
 def _find(text: str, names: Mapping[int, str], unknown: str, several: str) -> int:
-    from b24tools.core.org_structure import nearest_name, read_id, same_name
+    from b24tools.core.names import hint_nearest, nearest_name, read_id, same_name
 
     number = read_id(text.strip().removeprefix("#"))
     if number is not None and (number in names or not names):
@@ -70,11 +70,7 @@ def _find(text: str, names: Mapping[int, str], unknown: str, several: str) -> in
         ids = ", ".join(f"#{id_}" for id_ in sorted(found))
         hint = _("Give the id of the right one.")
         raise errors.ConfigError(several.format(name=text, ids=ids), hint, code=errors.ErrorCode.AMBIGUOUS)
-    nearest = nearest_name(text, names.values())
-    if nearest:
-        hint = _('The nearest name is "{nearest}".').format(nearest=nearest)
-    elif names:
-        hint = _("There are: {known}").format(known=", ".join(sorted(set(names.values()))[:20]))
-    else:
-        hint = _("No names are known yet: run `b24tools snapshot` once, or give the id.")
-    raise errors.ConfigError(unknown.format(name=text), hint)
+    otherwise = _("No names are known yet: run `b24tools snapshot` once, or give the id.")
+    if names:
+        otherwise = _("There are: {known}").format(known=", ".join(sorted(set(names.values()))[:20]))
+    raise errors.ConfigError(unknown.format(name=text), hint_nearest(nearest_name(text, names.values()), otherwise))

@@ -17,16 +17,20 @@ ENCODINGS = 3  # one around the other
 LEAST_BASE64 = 6  # characters by which a secret inside of base64 is recognised
 LEAST_IN_ORDERS = 6  # characters of one that no order has by chance
 LEAST_CUT = 8  # characters of one that was cut off
+TAIL = 8  # characters of its end by which one is looked for at first; its beginning may be any address's
 CUT = "…"
 
 # What may be a secret of somebody: the code in a webhook's address, as JSON and URLs have it, and named tokens.
 _SLASH = r"(?:\\?/|%2F)"
-_CODE = re.compile(rf"({_SLASH}rest(?:{_SLASH}api)?{_SLASH}[^/\\%\s\"'<>]+{_SLASH})[A-Za-z0-9]{{8,}}", re.IGNORECASE)
+_REST = rf"rest(?:{_SLASH}api)?{_SLASH}[^/\\%\s\"'<>]+{_SLASH}"
+_CODE = re.compile(rf"({_SLASH}{_REST})[A-Za-z0-9]{{8,}}", re.IGNORECASE)
 _TOKEN = re.compile(
     r"((?:token|auth|sessid|password|secret)[\"']{0,3}\s{0,9}"
     r"(?:[:=]|%3D|\w{0,20}=[\"'][^<>]{0,99}\bvalue=)\s{0,9}[\"']?)[\w.~+/-]{8,}",
     re.IGNORECASE,
 )
+# The same for a text in small letters, to see quickly whether there may be any
+_MAYBE_CODE, _MAYBE_TOKEN = re.compile(rf"{_REST}[a-z0-9]{{8}}".lower()), re.compile(_TOKEN.pattern.lower())
 _CODE_IN_SETTING = re.compile(r"/rest/(?:api/)?[^/?#]+/([A-Za-z0-9]{4,})(?=[/?#]|$)", re.IGNORECASE)
 _ESCAPED = re.compile(
     r"\\+(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([0-3][0-7]{2}))?"
@@ -34,6 +38,7 @@ _ESCAPED = re.compile(
 )
 _PERCENT = re.compile(r"%(?:25)*([0-9A-Fa-f]{2})")
 _OF_URLS = str.maketrans("-_", "+/")
+_BLURRED = str.maketrans("-_", " /")
 _FULL_WIDTH = {0xFF00 + sign: 0x20 + sign for sign in range(1, 0x5F)}  # as some keyboards write Latin letters
 _MAY_BE_CODE = re.compile(r"[A-Za-z0-9]{8,}")
 
@@ -50,26 +55,37 @@ class Scrubber:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         secrets = set(filter(None, secrets))
         self._plain = {
-            _fold(form) for secret in secrets for form in (secret, secret.replace("\\", ""), _to_hex(secret))
+            _fold(form) for secret in secrets for form in (secret, secret.replace("\\", ""), _to_hex(secret)) if form
         }
         self._in_base64 = {form for secret in secrets for form in _list_base64(secret)}
         self._cut = [_list_cuts(words) for words in (self._plain, self._in_base64)]
+        self._tails = {_blur(word)[-TAIL:] for words in (self._plain, self._in_base64) for word in words}
 
     def scrub(self, text: str) -> str:
         """Return the text without secrets: plain, in capitals, percent-encoded, as JSON, HTML or base64 have them."""
-        return _TOKEN.sub(rf"\1{HIDDEN}", _CODE.sub(rf"\1{HIDDEN}", self.hide(text)))
+        text = self.hide(text)
+        if text.isascii() and not (_MAYBE_CODE.search(lower := text.lower()) or _MAYBE_TOKEN.search(lower)):
+            return text
+        return _TOKEN.sub(rf"\1{HIDDEN}", _CODE.sub(rf"\1{HIDDEN}", text))
 
     def hide(self, text: str) -> str:
         """Return the text without these secrets; what looks like somebody else's stays."""
-        return self._hide(text) if self._is_in(text) else text
+        return self._hide(text) if self._may_be_in(text) else text
 
-    def _is_in(self, text: str) -> bool:
-        """Tell quickly whether a secret, or one that was cut off, may be there at all."""
-        for _layer in range(ENCODINGS):
-            if any(self._find(text)):
+    def _may_be_in(self, text: str) -> bool:
+        """Tell quickly whether there may be anything to hide; False only where `_hide` finds nothing."""
+        for _layer in range(ENCODINGS + 1):
+            blurred = _blur(text)
+            for tail in self._tails:
+                if tail in blurred:
+                    return True
+            if CUT in text and any(self._find(text)):
                 return True
-            text = _unescape_html(unquote(_ESCAPED.sub(_unescape_json, text)))
-        return any(self._find(text))
+            plain = _unescape(text)
+            if plain == text:
+                break
+            text = plain
+        return False
 
     def _hide(self, text: str) -> str:
         """Put `***` in place of each secret, from where its first character is spelled to where its last one is."""
@@ -128,6 +144,11 @@ def _fold(text: str) -> str:
     return lower if len(lower) == len(text) else "".join(one if len(one.lower()) > 1 else one.lower() for one in text)
 
 
+def _blur(text: str) -> str:
+    """Fold a text, and make one of the signs that differ where secrets are spelled as they are and in base64."""
+    return _fold(text).translate(_BLURRED)
+
+
 def _list_cuts(words: Iterable[str]) -> dict[str, list[str]]:
     """List the beginnings of these words by their last characters."""
     found: dict[str, list[str]] = {}
@@ -170,11 +191,22 @@ def _unescape_html(text: str) -> str:
 
 
 def _unescape_json(found: re.Match[str]) -> str:
-    if not found[0].startswith("\\"):
-        return found[0]
     if digits := found[1] or found[2]:
         return chr(int(digits, 16))
     return chr(int(found[3], 8)) if found[3] else ""
+
+
+def _unescape(text: str) -> str:
+    """Take one layer of escapes off as `_decode` does, which knows the places as well."""
+    if "\\" in text or "%25" in text or ("&" in text and ";" in text):
+        return _ESCAPED.sub(_unescape_one, text)
+    return unquote(text)
+
+
+def _unescape_one(found: re.Match[str]) -> str:
+    if found[4]:
+        return bytes.fromhex("".join(_PERCENT.findall(found[4]))).decode("utf-8", "replace")
+    return _unescape_json(found) if found[0].startswith("\\") else _unescape_html(found[0])
 
 
 def _decode(text: str, starts: Sequence[int], ends: Sequence[int]) -> tuple[str, list[int], list[int]]:

@@ -13,7 +13,7 @@ from b24tools.assignment import portal_state, recovery, standing
 from b24tools.assignment.apply import Writer
 from b24tools.assignment.ledger import Ledger
 from b24tools.assignment.matching import items_of, match_tasks, settle_keys, was_written_elsewhere
-from b24tools.assignment.plan import DEFER, DONE, Item, PlannedTask, Rules, late_from, wanted_end
+from b24tools.assignment.plan import DEFER, Item, PlannedTask, Rules, late_from, wanted_end
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions, TitleQuestion
 from b24tools.assignment.recovery import CLOCKS_APART, WriteState, find_lost, latest
@@ -37,8 +37,9 @@ from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import clock, errors
 from b24tools.core.i18n import _
 from b24tools.core.line_keys import KEY_PREFIX
-from b24tools.core.models import Task
-from b24tools.core.org_structure import Staff, find_person, read_id, same_name, suggest_name
+from b24tools.core.models import DONE, Task
+from b24tools.core.names import find_person, read_id, same_name, suggest_name
+from b24tools.core.org_structure import Staff
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.store import database
@@ -194,11 +195,9 @@ class _Run:
         directory = self._tools.directory
         with_files = any(order.files for order in self._orders)
         company = directory.company(with_files=with_files)
-        vacant = _vacant(items, company.staff, self._rules.excluded)
-        if not vacant:
+        if not (vacant := _vacant(items, company.staff, self._rules.excluded)):
             return company
-        # A department may have been made or renamed since it was cached. Where somebody takes such work
-        # it is the rule that it has none: then looking once an hour will do.
+        # A department may be new, or renamed since it was cached; with B24_FALLBACK_USER once an hour will do.
         if not company.fresh and not (self._rules.fallback_user and vacant <= directory.unstaffed_positions()):
             company = directory.company(with_files=with_files, refresh=True)
             vacant = _vacant(items, company.staff, self._rules.excluded)
@@ -497,12 +496,13 @@ class _Run:
     def _save_standing(self, order: onec_order.Order, planner: Planner, plans: Sequence[PlannedTask]) -> None:
         """Let what has changed of the order be asked for from now on."""
         store = self._tools.store.orders
-        keys = [plan.item.key for plan in plans if any(plan.item.line is line for line in order.lines)]
+        sent = {id(line) for line in order.lines}  # without removed ones, which a cancelled order has with it
+        keys = [plan.item.key for plan in plans if id(plan.item.line) in sent]
         lines = Ledger(self._tools.store, self._tools.clock).mark_removed(order.id, keys)
         row = store.read([order.id])[order.id]
         if (stands := standing.stand_as_planned(planner, row, lines, plans)) is not None:
-            changed = {order.id: (stands.to_compare(planner.calendar), stands.state == standing.OVER)}
-            store.save_standings(changed, planner.now)
+            stand = stands.to_compare(planner.calendar), stands.state == standing.OVER
+            store.save_standings({order.id: stand}, planner.now)
 
 
 def _unknown_in_route(route: Sequence[str], items: Sequence[Item], staff: Staff) -> list[str]:
@@ -510,7 +510,7 @@ def _unknown_in_route(route: Sequence[str], items: Sequence[Item], staff: Staff)
     if not route:
         return []
     names = [item.line.position for item in items]
-    names += [staff.departments[one].name for one in staff.below(staff.root_id) if one != staff.root_id]
+    names += [staff.departments[one].name for one in staff.inside if one != staff.root_id]
     known = {*map(same_name, names), *staff.positions.departments}
     return [
         _('B24_ROUTE: "{name}" is no position, nothing waits for it').format(name=name) + suggest_name(name, names)

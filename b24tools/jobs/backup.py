@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import zipfile
 import zlib
@@ -27,15 +26,14 @@ from b24tools.core import data_folder, errors
 from b24tools.core.database_url import Location
 from b24tools.core.i18n import _, os_hint, os_reason
 from b24tools.store import Store, copies, open_store
+from b24tools.store.database import list_companions
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-OWN_FILES = ("calendar.json", "people.json")
 FOLDER = "backups"
 _ROWS = ".jsonl"
 _NAME = re.compile(r"b24tools-\d{4}-\d\d-\d\d-\d{6}\.zip")
 _PART = ".b24tools-backup.part"  # one backup at a time: what a kill leaves, the next one writes over
-_CHUNK = 1 << 20
 
 
 class Part(BaseModel):
@@ -116,22 +114,13 @@ def make(store: Store, folder: Path, path: Path, now: datetime, *, keep: int | N
     with _explain_disk(path):
         if path.parent == folder / FOLDER:
             path.parent.mkdir(mode=data_folder.PRIVATE_FOLDER, parents=True, exist_ok=True)
-        part.unlink(missing_ok=True)
-        try:
-            data_folder.touch(part)
-            with part.open("r+b") as stream:
-                manifest = _write(store, folder, stream, now)
-                stream.flush()
-                os.fsync(stream.fileno())
+        with data_folder.write_whole(path, part=part, durable=True) as stream:
+            manifest = _write(store, folder, stream, now)
+            stream.flush()
             if check(part) != manifest:
                 raise errors.B24ToolsError(
                     _("the backup does not read as it was written"), _("Look after the disk, and try again.")
                 )
-            part.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-            raise
         removed = [] if keep is None else sorted(file for file in path.parent.iterdir() if _NAME.fullmatch(file.name))
         removed = [file for file in removed[: -keep if keep else None] if file != path]
         for file in removed:
@@ -159,7 +148,7 @@ def _write(store: Store, folder: Path, stream: IO[bytes], now: datetime) -> Mani
                 for row in copies.read_rows(store.database, table)
             )
             add(table + _ROWS, rows, counts=True)
-        for name in OWN_FILES:
+        for name in data_folder.OWN_FILES:
             with suppress(FileNotFoundError):
                 add(name, [(folder / name).read_bytes()], counts=False)
         values = {
@@ -276,9 +265,9 @@ def restore(path: Path, database: Location, now: datetime) -> Restored:
             with closing(open_store(database)) as store:
                 store.orders.follow_save_counter()
         finally:
-            for file in (new, *(new.with_name(new.name + end) for end in ("-wal", "-shm"))):
+            for file in (new, *list_companions(new)):
                 file.unlink(missing_ok=True)
-        for name in OWN_FILES:
+        for name in data_folder.OWN_FILES:
             if name in manifest.parts and (old := _put_own(folder / name, archive.read(name), stamp)):
                 left.append(old)
     return Restored(manifest, tuple(left), orders, is_behind)
@@ -289,8 +278,6 @@ def _put_own(path: Path, content: bytes, stamp: str) -> Path | None:
     old = None
     if path.exists() and path.read_bytes() != content:
         old = path.replace(path.with_suffix(f".{stamp}.json"))
-    new = path.with_suffix(".new.json")
-    data_folder.touch(new)
-    new.write_bytes(content)
-    new.replace(path)
+    with data_folder.write_whole(path) as file:
+        file.write(content)
     return old

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from b24tools.assignment.order_lookup import refuse_several
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors
 from b24tools.core.database_url import Location
@@ -31,12 +32,7 @@ def find(store: Store, order: str | None, folder: Location) -> list[Entry]:
             _("Give the order's number or its identifier as 1C has it; `b24tools history` shows the last ones."),
             code=errors.ErrorCode.UNKNOWN_ORDER,
         )
-    if len(ids) > 1:
-        raise errors.ConfigError(
-            _("several orders have the number {order}: {ids}").format(order=order, ids=", ".join(ids)),
-            _("Give the identifier of one of them."),
-            code=errors.ErrorCode.AMBIGUOUS,
-        )
+    refuse_several(order, ids)
     return store.history.of_order(ids[0])
 
 

@@ -8,12 +8,11 @@ from typing import TypeVar
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import Pending
 from b24tools.bitrix24.client import Client
+from b24tools.bitrix24.error_codes import SCOPES
 from b24tools.bitrix24.portal_time import find_zone
 from b24tools.bitrix24.queries import Project
 from b24tools.core import errors
 from b24tools.core.models import Department, Owner
-
-SCOPES = ("task", "user", "department", "sonet_group", "disk", "timeman", "calendar")
 
 T = TypeVar("T")
 
@@ -50,7 +49,7 @@ def read_offer(client: Client) -> Offer:
     person = owner.value
     given = scopes.value
     try:
-        departments = queries.read_all_departments(client, pages)
+        departments = queries.fetch_departments(client, pages)
     except errors.PortalDenied:
         departments = []
     zone = find_zone(person.time_zone)

@@ -424,11 +424,9 @@ def read_scope(source: Store, group: str | None, department: str | None) -> Scop
 
 def _find_ranked_person(source: Store, text: str, hidden: Collection[int]) -> Person:
     """Find whose standing is wanted: of those who work here, or of all. Raises ConfigError."""
-    from b24tools.core.org_structure import find_people, find_person
+    from b24tools.core.names import find_person
 
-    people = source.people.all()
-    active = [person for person in people if person.active]
-    person = find_person(text, active if find_people(text, active) else people)
+    person = find_person(text, source.people.all(), active_first=True)
     if person.id in hidden:
         raise errors.ConfigError(
             _("{person} is on no leaderboard").format(person=person.name),

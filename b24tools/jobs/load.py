@@ -12,9 +12,7 @@ from b24tools.assignment.tools import Tools
 from b24tools.core.i18n import _, quote
 from b24tools.core.models import Department, Person
 from b24tools.core.org_structure import Staff
-from b24tools.scheduling.lane import DayLoad, PersonLoad
-
-__all__ = ["DayLoad", "Group", "Load", "PersonLoad", "load"]
+from b24tools.scheduling.lane import PersonLoad
 
 WEEKS = 2
 
@@ -90,8 +88,7 @@ def lay_out(found: Standings, team: Team, *, weeks: int = WEEKS, by_name: bool =
 
 def _remark_homes(staff: Staff, department: Department, person: Person) -> str:
     """Say to which other departments a person belongs: the loads of those, asked for alone, have the person, too."""
-    inside = set(staff.below(staff.root_id)) - {department.id}
-    others = [staff.departments[one].name for one in person.department_ids if one in inside]
+    others = [staff.departments[one].name for one in person.department_ids if one in staff.inside - {department.id}]
     if not others:
         return ""
     text = _('{name} is counted in "{department}" and belongs to {others}, too')

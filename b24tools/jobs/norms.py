@@ -10,7 +10,7 @@ from statistics import quantiles
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import nearest_name, same_name
+from b24tools.core.names import hint_nearest, nearest_name, same_name
 from b24tools.core.periods import Period
 from b24tools.scheduling.people_file import PeopleFile
 from b24tools.store import Store
@@ -69,12 +69,10 @@ def list_norms(store: Store, people: PeopleFile, month: Period, position: str | 
         return found
     chosen = [one for one in found if same_name(one.position) == same_name(position)]
     if not chosen:
-        nearest = nearest_name(position, names.values())
+        otherwise = _("`b24tools norms` shows all positions; `b24tools snapshot` collects closed tasks.")
         raise errors.UsageError(
             _('the position "{name}" is in no closed task and in no plan of last month').format(name=position),
-            _('The nearest name is "{nearest}".').format(nearest=nearest)
-            if nearest
-            else _("`b24tools norms` shows all positions; `b24tools snapshot` collects closed tasks."),
+            hint_nearest(nearest_name(position, names.values()), otherwise),
         )
     return chosen
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from pathlib import Path
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.standing import AT_RISK, LATE, OPEN, OVER, OrderStanding, Standings, read_standings
 from b24tools.assignment.tools import Tools
-from b24tools.core import errors, periods
+from b24tools.core import data_folder, errors, periods
 from b24tools.core.i18n import _, os_hint, os_reason
 from b24tools.onec import values
 from b24tools.store.orders import OrderRow, Orders
@@ -139,7 +138,7 @@ def _work_out(
     What another run changes meanwhile is left to the next time: the cursor stands before it.
     """
     store, mark = tools.store.orders, tools.store.orders.last_change()
-    asked = {row.id: row for row in [*store.list_all(with_over=with_over, since=since), *rows]}
+    asked = {row.id: row for row in [*(store.list_all() if with_over else store.list_open(since)), *rows]}
     if not asked and not store.count():
         return Listing((), mark), None
     found = read_standings(tools, rules, list(asked.values()))
@@ -172,12 +171,9 @@ def _write_once(folder: Path, row: OrderRow, text: str) -> Path | None:
     try:
         if path.exists():
             return None
-        with part.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.rename(path)  # there is no other writer: the lock is held
-        _sync_folder(folder)
+        # there is no other writer: the lock is held
+        with data_folder.write_whole(path, part=part, private=False, durable=True) as file:
+            file.write(text.encode())
     except OSError as error:
         raise errors.B24ToolsError(
             _("{path} cannot be written: {reason}").format(path=path, reason=os_reason(error)),
@@ -187,19 +183,8 @@ def _write_once(folder: Path, row: OrderRow, text: str) -> Path | None:
 
 
 def make_safe(order_id: str) -> str:
-    """Return what a file may be named after: a GUID as it is, any other id with a hash in place of what is odd."""
+    """Name a file or an element of a page after an order: a GUID as it is, of any other id a hash for what is odd."""
     if values.is_guid(order_id):
         return order_id
     legible = re.sub(r"[^\w-]+", "_", order_id)[:40]
     return f"{legible}-{hashlib.sha256(order_id.encode()).hexdigest()[:8]}"
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring the new name onto the disk, where the system lets folders be opened."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,7 +18,7 @@ from b24tools.assignment.tools import Tools
 from b24tools.core import errors
 from b24tools.core.i18n import _, quote
 from b24tools.core.models import Task
-from b24tools.core.org_structure import find_person
+from b24tools.core.names import find_person
 from b24tools.scheduling.lane import OpenTask
 from b24tools.scheduling.workload import Workload
 from b24tools.store.history import Entry
@@ -128,7 +128,7 @@ class _Run:
         self._tools = tools
         self._rules = rules
         store = tools.store
-        orders = store.orders.list_all(with_over=False)
+        orders = store.orders.list_open()
         first = find_order(store.orders, request.first).id if request.first else None
         rows = store.orders.lines([order.id for order in orders])
         replan_writes.let_moves_end(tools.clock, rows.values(), rules.zone)

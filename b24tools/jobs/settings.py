@@ -7,7 +7,7 @@ from datetime import datetime
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import find_people, find_person, nearest_name, read_id
+from b24tools.core.names import find_people, find_person, hint_nearest, nearest_name, read_id
 from b24tools.store import Store
 from b24tools.store.settings import RUNNING_SETTINGS, read_acknowledged
 
@@ -57,12 +57,9 @@ def _refuse_unknown_checks(text: str, list_checks: ListChecks) -> None:
     for one in read_acknowledged(text):
         name, known = one.check.partition(" ")[0], list_checks()
         if name not in known:
-            nearest = nearest_name(name, known)
+            otherwise = _("There are: {known}").format(known=", ".join(sorted(known)))
             raise errors.ConfigError(
-                _("there is no check “{name}”").format(name=name),
-                _('The nearest name is "{nearest}".').format(nearest=nearest)
-                if nearest
-                else _("There are: {known}").format(known=", ".join(sorted(known))),
+                _("there is no check “{name}”").format(name=name), hint_nearest(nearest_name(name, known), otherwise)
             )
 
 
@@ -80,10 +77,7 @@ def _read_id(store: Store, text: str, preferred: list[str] | tuple[()]) -> str:
             _('there is no person called "{name}"').format(name=text.strip()),
             _("No people are known yet: run `b24tools snapshot` once, or give the id."),
         )
-    for some in (
-        [person for person in people if str(person.id) in preferred],
-        [person for person in people if person.active],
-    ):
-        if find_people(text, some):
-            return str(find_person(text, some).id)
-    return str(find_person(text, people).id)
+    on_list = [person for person in people if str(person.id) in preferred]
+    if find_people(text, on_list):
+        return str(find_person(text, on_list).id)
+    return str(find_person(text, people, active_first=True).id)

@@ -309,7 +309,7 @@ class _SnapshotRun:
             self._portal_clock = PortalClock(self._first.owner.value, self._rules.zone, self._first.server_time.value)
             server_now = self._portal_clock.server_now
             self._skew = self._now() - server_now if server_now else timedelta()
-            self._departments = queries.read_all_departments(self._client, self._first.departments)
+            self._departments = queries.fetch_departments(self._client, self._first.departments)
             self._store.settings.remember_host(self._client.host)
         people = self._people.read(request.people) if self._people and request.people else []
         closed = self._tasks.read(request.tasks) if request.tasks else []

@@ -94,7 +94,7 @@ def read_today(tools: Tools, rules: Rules, name: str | None = None, day: date | 
     does.
     """
     team = find_team(tools, rules, name)
-    open_orders = tools.store.orders.list_all(with_over=False)
+    open_orders = tools.store.orders.list_open()
     return list_work(read_standings(tools, rules, open_orders), team, tools.client.url, day)
 
 

@@ -61,7 +61,7 @@ class Why:
 
     `barred`: the names of those who hold the position, but are not given its work.
 
-    `reason`: as `planning.workload.Choice`, or "fallback". `second`: whom it would have been else,
+    `reason`: as `tender.Choice`, or "fallback". `second`: whom it would have been else,
     where there was one; `margin_s`: how much more work the chosen one could have had. `others`: how many
     more were considered, worse ones, of whom only the number was saved. `cause`: why a replan moved the task, which
     was `moved_from` this person. `earlier`: what was decided before that, the last first. `now`: what differs from the

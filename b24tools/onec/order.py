@@ -28,10 +28,9 @@ from pydantic.json_schema import SkipJsonSchema
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import describe_foreign_letters, look, same_name
+from b24tools.core.names import describe_foreign_letters, fold_shapes, same_name
 from b24tools.core.sizes import format_size
 from b24tools.onec import decoding, values, wrapping
-from b24tools.onec.task_fields import all_keys as all_keys
 from b24tools.onec.task_fields import line_keys
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -283,18 +282,18 @@ def _read_order(raw: Any, source: _Source, place: str = "") -> Order:
 
 def _hide_secrets(order: Order, hide: Callable[[str], str], place: str) -> Order:
     """Take secrets out of all texts, with a warning. Raise OrderError for one in the id: without it two may be one."""
+    texts = [order.id, order.number, order.department, order.customer, order.manager, *order.warnings]
+    texts += [text for line in order.lines for text in (line.position, line.position_id)]
+    texts += [file.name for file in order.files]
+    whole = "\n".join(filter(None, texts))
+    if hide(whole) == whole:
+        return order
     path = f"{place}ИдентификаторЗаказа"
     if hide(order.id) != order.id:
         raise errors.OrderError(
             _("{path} holds a token or the webhook of the settings").format(path=path),
             _("Send the identifier that the order has in 1C, and replace the secret: others may have seen it."),
         )
-    texts = [order.number, order.department, order.customer, order.manager, *order.warnings]
-    texts += [text for line in order.lines for text in (line.position, line.position_id)]
-    texts += [file.name for file in order.files]
-    whole = "\n".join(filter(None, texts))
-    if hide(whole) == whole:
-        return order
 
     def hide_in(text: str | None) -> str | None:
         return text and hide(text)
@@ -400,7 +399,7 @@ def _check_keys(
             if isinstance(item, decoding.Twice) or (name in seen and names[name] not in value):
                 raise ValueError(_("the key {key} stands twice: leave only one").format(key=values.show(key)))
             seen.add(name)
-        elif meant := looks.get(look(key)):
+        elif meant := looks.get(fold_shapes(key)):
             if meant in by_alias or not aliases.get(meant):  # else it is missing, and the message says why
                 text = _("{key} is not {known}").format(key=values.show(key), known=values.show(meant))
                 raise ValueError(text + describe_foreign_letters(key, meant))
@@ -426,7 +425,7 @@ def _refuse_two_dates(value: Mapping[str, Any], zone: ZoneInfo) -> None:
 def _fold_keys(aliases: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
     """The known keys by their names as they are compared, and by what their letters look like."""
     known = [*aliases, *([_WANTED_SPELT_RIGHT] if _WANTED in aliases else [])]
-    return {same_name(key): key for key in known}, {look(key): key for key in known}
+    return {same_name(key): key for key in known}, {fold_shapes(key): key for key in known}
 
 
 def _find_near(key: str, source: _Source) -> list[str]:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from b24tools.core.line_keys import KEY_PREFIX, KEY_WIDTH
-from b24tools.core.org_structure import key_name
+from b24tools.core.names import key_name
 from b24tools.onec import values
 
 if TYPE_CHECKING:  # the model refuses orders whose lines would have one key

@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import drop_invisible, fold_signs, read_visibly
+from b24tools.core.names import drop_invisible, fold_signs, read_visibly
 
 MOST_MINUTES = 10 * 365 * 24 * 60
 MOST_MONEY = Decimal(10) ** 15
@@ -116,7 +116,7 @@ def read_code(value: object) -> str:
 def read_required_text(value: object) -> str:
     """Text that must hold something."""
     text = read_text(value)
-    if value is None or text is None:
+    if text is None:
         raise ValueError(_("{value} is empty").format(value=show(value)))
     return text
 
@@ -204,7 +204,7 @@ def read_flag(value: object) -> bool:
     _check_length(value)
     if is_blank(value):
         return False
-    if value is None or (isinstance(value, int | float) and value in (0, 1)):
+    if isinstance(value, int | float) and value in (0, 1):
         return bool(value)
     word = value.strip().casefold() if isinstance(value, str) else None
     if word in _YES or word in _NO:

@@ -10,7 +10,7 @@ from typing import Any
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import look, same_name
+from b24tools.core.names import fold_shapes, same_name
 from b24tools.onec import decoding
 from b24tools.onec.values import show
 
@@ -20,7 +20,7 @@ _OPTIONAL = (
     *("Приоритет", "ДатаПриема", "РекоммендуемаяДатаСдачи", "РекомендуемаяДатаСдачи"),
 )
 _IS_MARK = frozenset(map(same_name, _MARKS))
-_IS_OPTIONAL = frozenset(map(look, _OPTIONAL))
+_IS_OPTIONAL = frozenset(map(fold_shapes, _OPTIONAL))
 _DEEPEST, _LONGEST = 4, 1000
 # what says beside an order that it is to be taken back: {"Действие": "Удалить", "Заказ": {…}}, {"deleted": true, …}
 _TAKES_BACK = re.compile(
@@ -64,7 +64,7 @@ def _find(value: Any, depth: int) -> Iterator[Any]:
             yield from _find(item, depth - 1)
     elif depth and isinstance(value, dict):
         orders = [order for item in value.values() for order in _find(item, depth - 1)]
-        outside = (key for key, item in value.items() if look(key) in _IS_OPTIONAL and item not in (None, ""))
+        outside = (key for key, item in value.items() if fold_shapes(key) in _IS_OPTIONAL and item not in (None, ""))
         if orders and (key := next(outside, None)):
             raise errors.OrderError(_("{key} stands outside of the order: put it into the order").format(key=key))
         words = (key if item is True else item for key, item in value.items() if item is True or isinstance(item, str))

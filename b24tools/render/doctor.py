@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from b24tools.core import errors
 from b24tools.core.i18n import _, ngettext
-from b24tools.jobs.doctor.checks import Finding
+from b24tools.jobs.doctor.checks import Report
 from b24tools.render import console as render_console
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ LEAST_TEXT = 30
 MANY = 5  # findings, behind which what fails may be out of sight
 
 
-def data(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+def data(findings: Sequence[Report]) -> list[dict[str, Any]]:
     """The `data` of `doctor --json`."""
     return [
         {"check": finding.check, "status": finding.status, "detail": finding.detail, "fix": finding.fix}
@@ -31,7 +31,7 @@ def data(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     ]
 
 
-def verdict(findings: Sequence[Finding]) -> str:
+def verdict(findings: Sequence[Report]) -> str:
     """The line at the end."""
     failed, warned = (
         sum(finding.status == status and not finding.known for finding in findings) for status in ("fail", "warn")
@@ -50,7 +50,7 @@ def verdict(findings: Sequence[Finding]) -> str:
     return text
 
 
-def verdict_error(findings: Sequence[Finding]) -> errors.B24ToolsError | None:
+def verdict_error(findings: Sequence[Report]) -> errors.B24ToolsError | None:
     """The error for programs when something fails: the first of it."""
     first = next((finding for finding in findings if finding.status == "fail" and not finding.known), None)
     if first is None:
@@ -58,12 +58,12 @@ def verdict_error(findings: Sequence[Finding]) -> errors.B24ToolsError | None:
     return errors.B24ToolsError(f"{first.check}: {first.detail}", first.fix, code=errors.ErrorCode.CHECKS_FAILED)
 
 
-def is_news(finding: Finding) -> bool:
+def is_news(finding: Report) -> bool:
     """Whether it is not in order, and is not acknowledged; or of the block that `--write-probe` is for."""
     return (finding.status != "ok" and not finding.known) or finding.check.startswith("probe ")
 
 
-def report(findings: Sequence[Finding], *, folded: bool = True) -> None:
+def report(findings: Sequence[Report], *, folded: bool = True) -> None:
     """Show the findings; `folded`: those that need no look in one line, and on a terminal what fails once more.
 
     With nothing but news in them they are shown as they are.
@@ -83,7 +83,7 @@ def report(findings: Sequence[Finding], *, folded: bool = True) -> None:
         _draw(console, _("What fails"), failing, folded=False)
 
 
-def line(finding: Finding) -> str:
+def line(finding: Report) -> str:
     """`fail  scope disk: missing … Edit the webhook …` - one line, for a pipe or a mail."""
     text = f"{finding.status:<4}  {finding.check}: {finding.detail}"
     if finding.known:
@@ -93,7 +93,7 @@ def line(finding: Finding) -> str:
     return " ".join(text.split("\n"))
 
 
-def _draw(console: Console, section: str, findings: Sequence[Finding], *, folded: bool) -> None:
+def _draw(console: Console, section: str, findings: Sequence[Report], *, folded: bool) -> None:
     """Draw a heading and three columns: the mark, what was looked at, how it is with how to fix it below."""
     from rich.table import Table
     from rich.text import Text

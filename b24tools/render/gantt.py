@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 
 from b24tools.render.formats import format_short_day, get_weekday_letters
 from b24tools.render.markup import Html, element, join
+from b24tools.render.page_parts import render_scrolled
 from b24tools.scheduling.calendar import Interval, WorkCalendar, united
 
 REST = 0.05  # how wide a second without work is beside one with work
@@ -222,4 +223,4 @@ def chart(axis: Axis, now: datetime, corner: Html, now_label: str, rows: Sequenc
     grid = element(
         "div", draw_ruler(axis), top, draw_ground(axis, now), element("ul", join(rows), class_="rows"), class_="grid"
     )
-    return element("div", grid, class_="scroll chart", tabindex="0", role="region", aria_label=label)
+    return render_scrolled(grid, label, "scroll chart")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from pathlib import Path
 from string import Template
 from zoneinfo import ZoneInfo
 
@@ -15,8 +14,8 @@ from b24tools.render.csv_file import make_inert, write_csv
 from b24tools.render.formats import format_decimal
 from b24tools.render.leaderboard_text import FIGURE, MOVED, NAME, PLACE, TEAM
 from b24tools.render.markup import escape
+from b24tools.render.page_assets import read_asset
 
-PAGE = Path(__file__).with_name("templates") / "leaderboard.html"
 CLASSES = {NAME: "text", TEAM: "text", FIGURE: "bar"}  # of the page's style, where they are not the kind itself
 
 
@@ -68,7 +67,7 @@ def to_html(board: Board, zone: ZoneInfo, now: datetime) -> str:
         content = f"{_html_table(board)}<p class=totals>{escape('; '.join(_foot(board)))}</p>"
     else:
         content = f"<p class=empty>{escape(text.describe_empty(board, now))}</p>"
-    return Template(PAGE.read_text(encoding="utf-8")).substitute(
+    return Template(read_asset("leaderboard.html")).substitute(
         language=current_language(),
         title=escape(text.describe_heading(board)),
         notes="".join(f"<p>{escape(note)}</p>" for note in _notes(board, zone, now)),

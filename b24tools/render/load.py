@@ -21,7 +21,8 @@ from b24tools.render.formats import (
 from b24tools.render.links import task_url
 
 if TYPE_CHECKING:
-    from b24tools.jobs.load import DayLoad, Load, LoadTask, PersonLoad
+    from b24tools.jobs.load import Load, LoadTask
+    from b24tools.scheduling.lane import DayLoad, PersonLoad
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 TENTHS = "123456789#"

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _, current_language, ngettext
 from b24tools.render.formats import (
@@ -26,74 +24,50 @@ from b24tools.render.formats import (
     tell_apart,
 )
 from b24tools.render.markup import Html, element, escape, join
+from b24tools.render.page_parts import View, render_choice, render_form, render_scrolled, render_warnings
 from b24tools.scheduling.lane import DayLoad
 
 if TYPE_CHECKING:
-    from b24tools.jobs.load import Group, Load, PersonLoad
+    from b24tools.jobs.load import Group, Load
+    from b24tools.scheduling.lane import PersonLoad
 
-STYLE = Path(__file__).with_name("templates") / "load.css"
 LOAD, NAME = "load", "name"
 WEEKS = (1, 2, 4, 6, 8, 13)
 LEVELS = (1, 26, 51, 76, 100)  # from so many % on a cell is darker
 
 
 @dataclass(frozen=True)
-class View:
-    """What the page is drawn with.
+class Filters:
+    """What of the load is wanted. `departments`: those to choose from, by id."""
 
-    `departments`: those to choose from, by id. `root`: the way to `/`. `hidden`: parameters that forms carry on.
-    """
-
-    zone: ZoneInfo
-    now: datetime
     weeks: int
     sort: str
     department: str
     departments: Sequence[tuple[int, str]]
-    root: str
-    hidden: Mapping[str, str]
 
 
-def read_style() -> str:
-    """Return the style of the page beside that of all pages."""
-    return STYLE.read_text(encoding="utf-8")
-
-
-def to_html(load: Load, view: View) -> Html:
+def to_html(load: Load, filters: Filters, view: View) -> Html:
     """Write the page's content: choices, what the colours mean, the table."""
-    parts = [_render_form(load, view), *(element("p", warning, class_="warning") for warning in load.warnings)]
+    parts = [_render_form(load, filters, view), render_warnings(load.warnings)]
     if not load.groups:
         return join([*parts, element("p", _("There are no people to show."), class_="empty")])
     remarks = (element("p", remark) for remark in load.remarks)
     return join([*parts, _render_legend(), _render_table(load, view), *remarks])
 
 
-def _render_form(load: Load, view: View) -> Html:
-    names = [("", _("all")), *((str(id_), name) for id_, name in view.departments)]
-    if view.department and view.department not in dict(names):
-        names.append((view.department, _describe_choice(load, view)))
-    weeks = [(str(n), ngettext("{n} week", "{n} weeks", n).format(n=n)) for n in sorted({*WEEKS, view.weeks})]
+def _render_form(load: Load, filters: Filters, view: View) -> Html:
+    names = [("", _("all")), *((str(id_), name) for id_, name in filters.departments)]
+    if filters.department and filters.department not in dict(names):
+        people = [person.name for group in load.groups for person in group.people]
+        names.append((filters.department, people[0] if len(people) == 1 else filters.department))
+    weeks = [(str(n), ngettext("{n} week", "{n} weeks", n).format(n=n)) for n in sorted({*WEEKS, filters.weeks})]
     sorts = [(LOAD, _("the fullest first")), (NAME, _("by name"))]
-    return element(
-        "form",
-        *(element("input", type="hidden", name=name, value=value) for name, value in view.hidden.items()),
-        _render_select(_("Department"), "department", names, view.department),
-        _render_select(_("Time"), "weeks", weeks, str(view.weeks)),
-        _render_select(_("Sequence"), "sort", sorts, view.sort),
-        element("button", _("Show")),
-        class_="filter",
+    return render_form(
+        view,
+        render_choice(_("Department"), "department", names, filters.department),
+        render_choice(_("Time"), "weeks", weeks, str(filters.weeks)),
+        render_choice(_("Sequence"), "sort", sorts, filters.sort),
     )
-
-
-def _describe_choice(load: Load, view: View) -> str:
-    """Name who was chosen by a name or id that is no department's id."""
-    people = [person.name for group in load.groups for person in group.people]
-    return people[0] if len(people) == 1 else view.department
-
-
-def _render_select(label: str, name: str, options: Sequence[tuple[str, str]], chosen: str) -> Html:
-    items = (element("option", text, value=value, selected=value == chosen) for value, text in options)
-    return element("label", label, element("select", *items, name=name))
 
 
 def _render_legend() -> Html:
@@ -112,10 +86,8 @@ def _render_table(load: Load, view: View) -> Html:
     days = [one.day for one in load.groups[0].people[0].days]
     narrow = _find_days_off(load, days)
     names = tell_apart((person.id, person.name) for group in load.groups for person in group.people)
-    today = view.now.astimezone(view.zone).date()
-    label = escape(_describe_table(days))
-    head = [f'<div class="scroll heat" tabindex="0" role="region" aria-label="{label}">']
-    head.append(f'<table><caption class="hidden">{label}</caption>')
+    label = _("Load in % of the working time, {days}").format(days=format_days(days[0], days[-1]))
+    head = [f'<table><caption class="hidden">{escape(label)}</caption>']
     head += [f'<col class="{kind}">' for kind in ("who", "figure", "open", "free")]
     head += ['<col class="rest">' if day in narrow else '<col class="day">' for day in days]
     head.append("<thead><tr>" + f'<th rowspan="2" scope="col" class="who">{escape(_("Person"))}</th>')
@@ -128,7 +100,7 @@ def _render_table(load: Load, view: View) -> Html:
     head.append("</tr><tr>")
     letters = get_weekday_letters()
     for day in days:
-        kinds = " ".join(_list_kinds(day, day in narrow, today))
+        kinds = " ".join(_list_kinds(day, day in narrow, view.today))
         long = escape(f"{letters[day.weekday()]} {day:%d.%m}")
         text = "" if day in narrow else f"<small>{escape(letters[day.weekday()])}</small>{day.day}"
         head.append(f'<th scope="col" class="{kinds}" title="{long}">{text}</th>')
@@ -143,7 +115,7 @@ def _render_table(load: Load, view: View) -> Html:
             "</tbody>",
         )
     ]
-    return Html("".join([*head, *body, "</table></div>"]))
+    return render_scrolled(Html("".join([*head, *body, "</table>"])), label, "scroll heat")
 
 
 class _Cell(NamedTuple):
@@ -275,7 +247,3 @@ def _list_weeks(days: Sequence[date]) -> list[tuple[date, int]]:
     """List the first day of each week that is shown, and how many days of it are."""
     starts = [number for number, day in enumerate(days) if number == 0 or day.weekday() == 0]
     return [(days[start], end - start) for start, end in zip(starts, [*starts[1:], len(days)], strict=True)]
-
-
-def _describe_table(days: Sequence[date]) -> str:
-    return _("Load in % of the working time, {days}").format(days=format_days(days[0], days[-1]))

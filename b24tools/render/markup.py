@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable
 from functools import cache, lru_cache
 
-from b24tools.core.org_structure import drop_invisible
+from b24tools.core.names import drop_invisible
 
 VOID = frozenset({"br", "input", "link", "meta"})
 

@@ -21,7 +21,7 @@ from b24tools.store.messages import Message, read_days
 
 if TYPE_CHECKING:
     from b24tools.assignment.standing import OrderStanding
-    from b24tools.jobs.doctor.checks import Finding
+    from b24tools.jobs.doctor.checks import Report
     from b24tools.jobs.leaderboard import Board
     from b24tools.jobs.messages import Write
 
@@ -220,7 +220,7 @@ def _clock_of(job: Work, now: datetime) -> str:
     return f"{start:%H:%M}-{end:%H:%M}" if end.date() == now.date() else f"{start:%H:%M} - {end:%d.%m %H:%M}"
 
 
-def write_findings(findings: Iterable[Finding]) -> str:
+def write_findings(findings: Iterable[Report]) -> str:
     """Write what doctor found that is not ok."""
     lines = [
         f"• {escape(finding.title)}: {escape(finding.detail)}" + (f" → {escape(finding.fix)}" if finding.fix else "")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
 from b24tools.render.formats import format_busy, format_long_day, tell_apart
 from b24tools.render.markup import Html, element, join
+from b24tools.render.page_parts import View, render_cells, render_scrolled, render_titles, render_warnings
 from b24tools.render.today import describe_idle, format_end
 from b24tools.render.today_sheets import render_sheets
 
@@ -19,23 +17,9 @@ if TYPE_CHECKING:
     from b24tools.jobs.today import Today, WorkList
 
 
-@dataclass(frozen=True)
-class View:
-    """What the page is drawn with. `link`: this page's address with other parameters; `root`: the way to `/`.
-
-    `today`: the first day that there are lists of. `suffix`: the query that links to other pages carry on.
-    """
-
-    zone: ZoneInfo
-    today: date
-    root: str
-    link: Callable[..., str]
-    suffix: str
-
-
 def to_overview(today: Today, view: View) -> Html:
     """Write who has how much to do, department by department, with links to the sheets."""
-    parts = [_render_days(today, view), *(element("p", warning, class_="warning") for warning in today.warnings)]
+    parts = [_render_days(today, view), render_warnings(today.warnings)]
     if today.next_day is not None:
         parts.append(_render_day_off(today, view))
     if not today.lists:
@@ -47,10 +31,10 @@ def to_overview(today: Today, view: View) -> Html:
     if groups:
         heading = _("Work lists: {day}").format(day=format_long_day(today.day))
         titles = [_("Person"), *_list_titles()]
-        head = element("thead", element("tr", *(element("th", title, scope="col") for title in titles)))
+        head = element("thead", render_titles(titles))
         bodies = [_render_group(members, names, today, view) for members in groups.values()]
         table = element("table", element("caption", heading), head, *bodies, class_="lists cards-on-phones")
-        parts.append(element("div", table, class_="scroll", tabindex="0", role="region", aria_label=heading))
+        parts.append(render_scrolled(table, heading))
     return join(parts)
 
 
@@ -98,11 +82,14 @@ def _render_group(members: list[WorkList], names: dict[int, str], today: Today, 
     heading = element(
         "tr",
         element("th", link, scope="rowgroup"),
-        *_render_cells(
-            str(sum(_count_tasks(one) for one in members) or ""),
-            _mark_late(sum(_count_late(one) for one in members)),
-            "",
-            format_busy(busy_s, work_s),
+        *render_cells(
+            _list_titles(),
+            [
+                str(sum(_count_tasks(one) for one in members) or ""),
+                _mark_late(sum(_count_late(one) for one in members)),
+                "",
+                format_busy(busy_s, work_s),
+            ],
         ),
         class_="group",
     )
@@ -130,16 +117,10 @@ def _render_person(one: WorkList, name: str, today: Today, view: View) -> Html:
     start = one.jobs[0].slot.start.astimezone(view.zone)
     end = format_end(one.jobs[-1].slot.end.astimezone(view.zone), today.day)
     amount = format_busy(one.busy_s, one.work_s)
-    cells = _render_cells(str(_count_tasks(one)), _mark_late(_count_late(one)), f"{start:%H:%M}–{end}", amount)
-    return element("tr", who, *cells)
-
-
-def _render_cells(*cells: str) -> list[Html]:
-    """Write the cells behind the name; on a phone each has its title before it."""
-    return [element("td", cell, data_label=title) for title, cell in zip(_list_titles(), cells, strict=True)]
+    cells = [str(_count_tasks(one)), _mark_late(_count_late(one)), f"{start:%H:%M}–{end}", amount]
+    return element("tr", who, *render_cells(_list_titles(), cells))
 
 
 def _link_sheets(name: str, today: Today, view: View) -> str:
-    day = "" if today.day == view.today else f"date={today.day.isoformat()}"
-    query = "&".join(filter(None, (day, view.suffix)))
-    return f"{view.root}today/{quote(name, safe='')}" + (f"?{query}" if query else "")
+    day = {} if today.day == view.today else {"date": today.day.isoformat()}
+    return f"{view.root}today/{quote(name, safe='')}{view.query(**day)}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache, partial
-from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -13,6 +12,8 @@ from b24tools.core.i18n import _, current_language
 from b24tools.render.formats import format_busy, format_long_day, format_moment, tell_apart
 from b24tools.render.links import task_url
 from b24tools.render.markup import Html, element, escape, join
+from b24tools.render.page_assets import read_asset
+from b24tools.render.page_parts import render_titles
 from b24tools.render.today import (
     describe_before,
     describe_day_off,
@@ -25,24 +26,18 @@ from b24tools.render.today import (
 if TYPE_CHECKING:
     from b24tools.jobs.today import Job, Today, WorkList
 
-TEMPLATES = Path(__file__).with_name("templates")
 ROOMY = 9  # pieces of work that fill a page of A4 comfortably; more are set closer
 QR_BORDER, QR_MASK = 2, 0
 NUMBER = re.compile(r"(.*?)([0-9]+)([^0-9]*)", re.S)
 RUN = re.compile(rb"(\0*)(\x01+)")  # light and dark modules of a row, a byte each
 
 
-def read_style() -> str:
-    """Return the style of the sheets, on a page that has the colours of others or none."""
-    return TEMPLATES.joinpath("today.css").read_text(encoding="utf-8")
-
-
 def to_html(today: Today, zone: ZoneInfo) -> str:
     """Write one page with everything in it, for a printer."""
-    return Template(TEMPLATES.joinpath("today.html").read_text(encoding="utf-8")).substitute(
+    return Template(read_asset("today.html")).substitute(
         language=current_language(),
         title=escape(describe_title(today)),
-        style=read_style(),
+        style=read_asset("today.css"),
         content=render_sheets(today, zone),
     )
 
@@ -85,10 +80,9 @@ def _render_sheet(one: WorkList, name: str, today: Today, zone: ZoneInfo) -> Htm
         element("p", amount, class_="amount"),
     )
     titles = [_("Time"), _("What to do"), _("Deadline"), _("Task"), _("Done, minutes spent")]
-    columns = element("tr", *(element("th", title, scope="col") for title in titles))
     if one.jobs:  # the head stands on each page that the table takes
         rows = [_render_job(job, today, zone) for job in one.jobs]
-        top = element("thead", element("tr", element("td", head, colspan=len(titles))), columns)
+        top = element("thead", element("tr", element("td", head, colspan=len(titles))), render_titles(titles))
         body = element("table", top, element("tbody", *rows))
     else:
         body = join([head, element("p", describe_idle(one, today, zone), class_="empty")])

@@ -13,6 +13,7 @@ from b24tools.core.timestamps import to_text
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.formats import describe_terms, format_moment, format_span, format_work, tell_apart
 from b24tools.render.markup import Html, element, join
+from b24tools.render.page_parts import render_cells, render_scrolled, render_titles
 from b24tools.render.replan import describe_reason
 
 if TYPE_CHECKING:
@@ -90,17 +91,16 @@ def print_why(why: Why, zone: ZoneInfo, screen: Screen | None = None) -> None:
 
 def to_html(why: Why, zone: ZoneInfo, root: str) -> Html:
     """Write the same as a page's content; `root`: the way to `/`."""
-    head = element("thead", element("tr", *(element("th", title, scope="col") for title in _titles())))
+    head = element("thead", render_titles(_titles()))
     rows = []
     for person in why.candidates:
         name, *cells = [element("b", cell) if person.chosen else cell for cell in _list_cells(person, why, zone)]
-        rest = [element("td", cell, data_label=title) for title, cell in zip(_titles()[1:], cells, strict=True)]
-        rows.append(element("tr", element("th", name, scope="row"), *rest))
+        rows.append(element("tr", element("th", name, scope="row"), *render_cells(_titles()[1:], cells)))
     table = element("table", head, element("tbody", *rows), class_="considered cards-on-phones")
     parts = [
         element("h2", _headline(why, zone)),
         *(element("p", sentence) for sentence in [*_explain(why, zone), *_tell_now(why, zone)]),
-        element("div", table, class_="scroll", tabindex="0", role="region", aria_label=_headline(why, zone)),
+        render_scrolled(table, _headline(why, zone)),
     ]
     if why.others:
         parts.append(element("p", _("Also considered, and no better: {n}.").format(n=why.others)))

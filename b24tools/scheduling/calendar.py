@@ -204,9 +204,10 @@ class Timeline:
 
     def worked(self, moment: datetime) -> int:
         """Working seconds between the origin and `moment`; 0 before the origin."""
-        position = self._track.worked(_floor(moment))
-        if not self._lost_starts:
-            return position
+        return self.own(self._track.worked(_floor(moment)))
+
+    def own(self, position: int) -> int:
+        """The person's own position where the time without absences has this one."""
         i = bisect_right(self._lost_starts, position) - 1
         if i < 0:
             return position

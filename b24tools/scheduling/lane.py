@@ -143,13 +143,36 @@ Offer = tuple[Rank | None, Candidate]
 _BEGUN, _OVERDUE, _SLOT = range(3)  # the sequence of what is to be done at once
 
 
-class _Piece(NamedTuple):
+class Row(NamedTuple):
+    """Spans in order, of which none meet, as two lists of positions."""
+
+    starts: list[int]
+    ends: list[int]
+
+    @classmethod
+    def of(cls, spans: Iterable[Span]) -> Row:
+        """Make one of these, whatever their order, and whether they meet or not."""
+        found = united(spans)
+        return cls([start for start, _end in found], [end for _start, end in found])
+
+    def with_span(self, span: Span) -> Row:
+        """The same with one more, that is united with those it meets."""
+        first, last = bisect_left(self.ends, span[0]), bisect_right(self.starts, span[1])
+        if first < last:
+            span = min(span[0], self.starts[first]), max(span[1], self.ends[last - 1])
+        starts, ends = ([*row[:first], place, *row[last:]] for row, place in zip(self, span, strict=True))
+        return Row(starts, ends)
+
+
+@dataclass(eq=False, slots=True)
+class _Piece:
     """A task measured on a person's timeline, in positions.
 
     `fixed`: from when, kind, plan, task, length, and whether it waits beyond its slot; None for `loose` work: from
     when, task, length. `shown`: its slot, where that is taken beside the work.
     """
 
+    task: OpenTask
     left_s: int
     fixed: tuple[int, int, float, int, int, bool] | None
     loose: tuple[int, int, int] = (0, 0, 0)
@@ -167,31 +190,26 @@ class PersonTime:
         self.is_usual = worker.rate == 1
         self.shared, self.worker, self.step_s = shared, worker, step_s
         self.away = tuple(away for away in self.line.absences if away[1] > self.line.origin)
-        self._tasks: dict[OpenTask, OpenTask] = {}
-        self._pieces: dict[int, _Piece] = {}  # by the id of the task as it is known
-        self._layouts: dict[tuple[Recency, frozenset[int]], Layout] = {}
-
-    def known(self, task: OpenTask) -> OpenTask:
-        """The one task that stands for all that are equal."""
-        return self._tasks.setdefault(task, task)
+        self._pieces: dict[OpenTask, _Piece] = {}
+        self._layouts: dict[tuple[Recency, frozenset[_Piece]], Layout] = {}
 
     def own_s(self, work_s: int) -> int:
         """How long work takes this person."""
         return work_s if self.is_usual else self.worker.own_s(work_s)
 
-    def lay(self, tasks: Mapping[int, OpenTask], recency: Recency) -> Layout:
-        """Lay known tasks one after the other."""
-        key = recency, frozenset(map(id, tasks.values()))
+    def lay(self, pieces: Mapping[int, _Piece], recency: Recency) -> Layout:
+        """Lay measured tasks one after the other."""
+        key = recency, frozenset(pieces.values())
         layout = self._layouts.get(key)
         if layout is None:
-            layout = self._layouts[key] = Layout(self, dict(tasks), recency)
+            layout = self._layouts[key] = Layout(self, dict(pieces), recency)
         return layout
 
     def measure(self, task: OpenTask) -> _Piece:
-        """Measure a known task."""
-        piece = self._pieces.get(id(task))
+        """Measure a task: the same piece for all that are equal."""
+        piece = self._pieces.get(task)
         if piece is None:
-            piece = self._pieces[id(task)] = self._measure(task)
+            piece = self._pieces[task] = self._measure(task)
         return piece
 
     def _measure(self, task: OpenTask) -> _Piece:
@@ -207,12 +225,12 @@ class PersonTime:
         start, kind, length = held, _BEGUN if task.begun else _SLOT if held else _OVERDUE, left_s
         if not task.begun and not is_over:
             if slot is None or reach is None:
-                return _Piece(left_s, None, (max(held, self.line.worked(planned)), task.id, left_s))
+                return _Piece(task, left_s, None, (max(held, self.line.worked(planned)), task.id, left_s))
             start, kind, length = max(held, reach[0]), _SLOT, self._length(slot, reach, left_s)
             if reach[0] + length < reach[1]:
                 shown.append(reach)
         fixed = start, kind, planned.timestamp(), task.id, length, waits
-        return _Piece(left_s, fixed, shown=tuple(shown))
+        return _Piece(task, left_s, fixed, shown=tuple(shown))
 
     def _length(self, slot: Interval, reach: Span, left_s: int) -> int:
         """The working time of a slot, with what of it fell under an absence after it was planned: no more than is left.
@@ -228,76 +246,69 @@ class PersonTime:
 class Layout:
     """One person's open work in the sequence in which it is done, on the person's own timeline; it never changes.
 
-    `spans`: where each task lies, by id, in positions. `_starts` and `_ends`: the busy time, in order, none touching.
-    `_shown_starts` and `_shown_ends` have also the slots of what waits beyond them, and the rest of those that are
+    `spans`: where each task lies, by id, in positions. `_fixed`: the time of what is to be done at once and of slots;
+    `_busy` has loose work, too, and `_shown` also the slots of what waits beyond them, and the rest of those that are
     longer than their work: no one has two slots at once. `tie` decides between people who finish at the same moment.
     """
 
-    def __init__(self, time: PersonTime, tasks: dict[int, OpenTask], recency: Recency) -> None:
-        self.time = time
-        self.line = time.line
-        self._tasks = tasks
-        fixed: list[tuple[int, int, float, int, int, bool]] = []
-        loose: list[tuple[int, int, int]] = []
-        shown: list[Span] = []
-        self._open_s = 0
-        for task in tasks.values():
-            piece = time.measure(task)
-            self._open_s += piece.left_s
-            if piece.fixed:
-                fixed.append(piece.fixed)
-            else:
-                loose.append(piece.loose)
-            shown += piece.shown
+    def __init__(self, time: PersonTime, pieces: dict[int, _Piece], recency: Recency) -> None:
+        self.time, self.line, self._is_usual, self._pieces = time, time.line, time.is_usual, pieces
+        self._open_s = sum([piece.left_s for piece in pieces.values()])
         self.spans: dict[int, Span] = {}
         self._unpushed: set[int] = set()
-        taken: list[Span] = []
+        self._fixed = self._busy = self._lay_fixed()
+        loose = [piece.loose for piece in pieces.values() if piece.fixed is None]
+        if loose:
+            taken = list(zip(*self._fixed, strict=True))
+            self._busy = Row.of([*taken, *_pour(taken, sorted(loose), self.spans)])
+        shown = [span for piece in pieces.values() for span in piece.shown]
+        self._shown = Row.of([*zip(*self._busy, strict=True), *shown]) if shown else self._busy
+        self._rank(recency)
+
+    def _lay_fixed(self) -> Row:
+        row = starts, ends = Row([], [])
         position = 0
-        for start, kind, _planned, task_id, length, waits in sorted(fixed):
-            if not length and not waits:  # outside the working hours by hand: it meets no other work
-                self._unpushed.add(task_id)
-                self.spans[task_id] = start, start
-                continue
-            length = length or time.own_s(tasks[task_id].remaining_s)  # it cannot stay there
+        fixed = sorted([piece.fixed for piece in self._pieces.values() if piece.fixed])
+        for start, kind, _planned, task_id, length, waits in fixed:
+            if not length:
+                if not waits:  # outside the working hours by hand: it meets no other work
+                    self._unpushed.add(task_id)
+                    self.spans[task_id] = start, start
+                    continue
+                length = self._pieces[task_id].left_s  # it cannot stay there
             if start >= position:
                 if kind == _SLOT and not waits:
                     self._unpushed.add(task_id)
                 position = start
-            begun = taken.pop()[0] if taken and taken[-1][1] == position else position
-            self.spans[task_id] = position, position + length
-            position += length
-            if begun < position:
-                taken.append((begun, position))
-        self._fixed = taken
-        busy = united([*taken, *_pour(taken, sorted(loose), self.spans)]) if loose else taken
-        self._starts = [start for start, _end in busy]
-        self._ends = [end for _start, end in busy]
-        self._shown_starts, self._shown_ends = self._starts, self._ends
-        if shown:
-            shown = united([*busy, *shown])
-            self._shown_starts, self._shown_ends = ([span[place] for span in shown] for place in (0, 1))
-        self._is_usual = time.is_usual
-        self._rank(recency)
+            end = position + length
+            self.spans[task_id] = position, end
+            if ends and ends[-1] == position:
+                ends[-1] = end
+            elif length:
+                starts.append(position)
+                ends.append(end)
+            position = end
+        return row
 
-    def with_slot(self, task: OpenTask, recency: Recency) -> Layout | None:
-        """Lay one more known task, which moves nothing: its slot is free. None where that is not so."""
-        piece = self.time.measure(task)
+    def with_slot(self, piece: _Piece, recency: Recency) -> Layout | None:
+        """Lay one more task, which moves nothing: its slot is free. None where that is not so."""
         if piece.fixed is None or piece.fixed[1] != _SLOT or piece.shown:
             return None
         start, length = piece.fixed[0], piece.fixed[4]
         span = start, start + length
-        number = bisect_right(self._shown_starts, start)
-        is_met = number < len(self._shown_starts) and self._shown_starts[number] < span[1]
-        if not length or is_met or (number and self._shown_ends[number - 1] > start):
+        starts, ends = self._shown
+        number = bisect_right(starts, start)
+        is_met = number < len(starts) and starts[number] < span[1]
+        if not length or is_met or (number and ends[number - 1] > start):
             return None
         laid = copy(self)
-        laid._tasks, laid.spans = {**self._tasks, task.id: task}, {**self.spans, task.id: span}
-        laid._unpushed = self._unpushed | {task.id}
-        laid._fixed = united([*self._fixed, span])
-        laid._starts, laid._ends = _insert(span, self._starts, self._ends)
-        laid._shown_starts, laid._shown_ends = laid._starts, laid._ends
-        if self._shown_starts is not self._starts:
-            laid._shown_starts, laid._shown_ends = _insert(span, self._shown_starts, self._shown_ends)
+        laid._pieces, laid.spans = {**self._pieces, piece.task.id: piece}, {**self.spans, piece.task.id: span}
+        laid._unpushed = self._unpushed | {piece.task.id}
+        laid._fixed = laid._busy = laid._shown = self._fixed.with_span(span)
+        if self._busy is not self._fixed:
+            laid._busy = laid._shown = self._busy.with_span(span)
+        if self._shown is not self._busy:
+            laid._shown = self._shown.with_span(span)
         laid._open_s = self._open_s + piece.left_s
         laid._rank(recency)
         return laid
@@ -322,15 +333,14 @@ class Layout:
         """The position where the work ends in the first gap from there on that is long enough."""
         if not self._is_usual:
             length_s = self.time.own_s(length_s)
-        starts, ends = self._shown_starts, self._shown_ends
+        starts, ends = self._shown
         first = bisect_right(starts, position)
         if first and ends[first - 1] > position:
             position = ends[first - 1]
-        end = position + length_s
-        for i in range(first, len(starts)):
-            if end <= starts[i]:
-                break
-            end = ends[i] + length_s
+        end, count = position + length_s, len(starts)
+        while first < count and starts[first] < end:
+            end = ends[first] + length_s
+            first += 1
         return end
 
     def span_of(self, task_id: int) -> Interval | None:
@@ -339,7 +349,7 @@ class Layout:
         if span is None:
             return None
         start, end = self._moments(span)
-        slot = self._tasks[task_id].slot
+        slot = self._pieces[task_id].task.slot
         if slot and slot[1] > end and self._is_outside(task_id, span):
             return min(start, slot[0]), slot[1]
         return start, end
@@ -351,7 +361,7 @@ class Layout:
             return None
         end = self._ends_at.get(task_id)
         if end is None:
-            end, slot = self.line.end_at(span[1]), self._tasks[task_id].slot
+            end, slot = self.line.end_at(span[1]), self._pieces[task_id].task.slot
             if slot and slot[1] > end and self._is_outside(task_id, span):
                 end = slot[1]
             self._ends_at[task_id] = end
@@ -359,8 +369,7 @@ class Layout:
 
     def _is_outside(self, task_id: int, span: Span) -> bool:
         """Whether a slot was put outside the working hours by hand, and nothing pushes it."""
-        is_short = span[1] - span[0] < self.time.own_s(self._tasks[task_id].remaining_s)
-        return is_short and task_id in self._unpushed
+        return span[1] - span[0] < self._pieces[task_id].left_s and task_id in self._unpushed
 
     def _moments(self, span: Span) -> Interval:
         return self.line.start_at(span[0]), self.line.end_at(span[1])
@@ -373,8 +382,8 @@ class Layout:
         found = []
         for task_id, _span in sorted(self.spans.items(), key=lambda one: one[1]):
             with suppress(NoWorkingTime):
-                task = self._tasks[task_id]
-                own = replace(task, remaining_s=self.time.own_s(task.remaining_s))
+                piece = self._pieces[task_id]
+                own = replace(piece.task, remaining_s=piece.left_s)
                 if span := self.span_of(task_id):
                     found.append((own, span))
         return found
@@ -382,10 +391,11 @@ class Layout:
     def slots_between(self, start: datetime, end: datetime) -> list[Slot]:
         """The pieces of the tasks in this time, in that sequence: loose work goes around the slots."""
         first, last = self.line.worked(start), self.line.worked(end)
+        fixed = list(zip(*self._fixed, strict=True))
         found = []
         for task_id, span in self.spans.items():
-            task, outside = self._tasks[task_id], self._find_outside(task_id, span)
-            for piece in cut_out(span, self._fixed) or [span]:
+            task, outside = self._pieces[task_id].task, self._find_outside(task_id, span)
+            for piece in cut_out(span, fixed) or [span]:
                 begin, until = max(piece[0], first), min(piece[1], last)
                 if begin < until:
                     moments = self._moments((begin, until))
@@ -397,7 +407,7 @@ class Layout:
 
     def _find_outside(self, task_id: int, span: Span) -> Interval | None:
         """Return what of a slot somebody has put outside the working hours, after what of it is within them."""
-        slot = self._tasks[task_id].slot
+        slot = self._pieces[task_id].task.slot
         if slot is None or not self._is_outside(task_id, span):
             return None
         begun = max(slot[0], self.line.end_at(span[1])) if span[0] < span[1] else slot[0]
@@ -408,11 +418,12 @@ class Layout:
         line, zone = self.line, self.line.calendar.zone
         today = line.origin.astimezone(zone).date()
         midnights = [line.worked(datetime.combine(today + timedelta(days=n), time(), zone)) for n in range(days + 1)]
-        sums = [0, *accumulate(end - start for start, end in zip(self._starts, self._ends, strict=True))]
+        starts, ends = self._busy
+        sums = [0, *accumulate(end - start for start, end in zip(starts, ends, strict=True))]
         taken = []
         for midnight in midnights:
-            number = bisect_left(self._starts, midnight)
-            taken.append(sums[number] - (max(0, self._ends[number - 1] - midnight) if number else 0))
+            number = bisect_left(starts, midnight)
+            taken.append(sums[number] - (max(0, ends[number - 1] - midnight) if number else 0))
         found = [
             DayLoad(today + timedelta(days=n), taken[n + 1] - taken[n], midnights[n + 1] - midnights[n])
             for n in range(days)
@@ -426,7 +437,7 @@ class Layout:
     def _first_free(self) -> int:
         """The position where what is to be done at once ends; a gap shorter than a step is no time for work."""
         position = 0
-        for start, end in zip(self._starts, self._ends, strict=True):
+        for start, end in zip(*self._busy, strict=True):
             if start - position >= self.time.step_s:
                 break
             position = end
@@ -453,17 +464,18 @@ class Layout:
 
     def _earliest_gap(self, length_s: int, position: int) -> Interval:
         """The first start on a whole step from which the work fits before the next busy span, and the end."""
-        i = bisect_right(self._shown_starts, position) - 1
+        starts, ends = self._shown
+        i = bisect_right(starts, position) - 1
         if i >= 0:
-            position = max(position, self._shown_ends[i])
+            position = max(position, ends[i])
         while True:
             i += 1
-            room_until = self._shown_starts[i] if i < len(self._shown_starts) else None
+            room_until = starts[i] if i < len(starts) else None
             if room_until is None or position + length_s <= room_until:
                 aligned, start = self.line.aligned_start(position, self.time.step_s)
                 if room_until is None or aligned + length_s <= room_until:
                     return start, self.line.end_at(aligned + length_s)
-            position = self._shown_ends[i]
+            position = ends[i]
 
 
 class Lane:
@@ -471,7 +483,7 @@ class Lane:
 
     def __init__(self, time: PersonTime, tasks: Iterable[OpenTask]) -> None:
         self.time = time
-        self._tasks = {task.id: time.known(task) for task in tasks}
+        self._pieces = {task.id: time.measure(task) for task in tasks}
         assigned = time.worker.last_assigned
         self._recency: Recency = (0, 0.0) if assigned is None else (1, assigned.timestamp())
         self._layout: Layout | None = None
@@ -480,50 +492,51 @@ class Lane:
     def layout(self) -> Layout:
         """Where everything lies now."""
         if self._layout is None:
-            self._layout = self.time.lay(self._tasks, self._recency)
+            self._layout = self.time.lay(self._pieces, self._recency)
         return self._layout
 
     def give(self, slot: Interval, length_s: int, number: int) -> None:
         """Take the slot that was offered; the lower the number, the later the work was given out."""
-        task = self.time.known(OpenTask(number, self.time.worker.id, length_s, *slot, ours=True))
-        self._recency, before = (2, -number), self._layout
-        self.put(task)
-        if before is not None:
-            self._layout = before.with_slot(task, self._recency)
+        piece = self.time.measure(OpenTask(number, self.time.worker.id, length_s, *slot, ours=True))
+        self._recency = 2, -number
+        self._pieces[number] = piece
+        self._layout = self._layout and self._layout.with_slot(piece, self._recency)
 
     def move(self, task_id: int, slot: Interval, left_s: int) -> bool:
         """Put a task, known or not, into another slot; whether that meets one of ours there."""
-        task = self._tasks.pop(task_id, None)
-        others = [other.slot for other in self._tasks.values() if other.slot and other.slot[1] > self.time.line.origin]
-        task = task or OpenTask(task_id, self.time.worker.id, left_s)
+        task = self.take_out(task_id) or OpenTask(task_id, self.time.worker.id, left_s)
+        slots = [piece.task.slot for piece in self._pieces.values()]
+        others = [other for other in slots if other and other[1] > self.time.line.origin]
         self.put(replace(task, start=slot[0], end=slot[1], remaining_s=left_s, ours=True))
         return any(start < slot[1] and end > slot[0] for start, end in others)
 
     def put(self, task: OpenTask) -> None:
         """Lay a task, known or not."""
-        self._tasks[task.id] = self.time.known(task)
+        self._pieces[task.id] = self.time.measure(task)
         self._layout = None
 
     def take_out(self, task_id: int) -> OpenTask | None:
         """Forget a task."""
         self._layout = None
-        return self._tasks.pop(task_id, None)
+        piece = self._pieces.pop(task_id, None)
+        return piece.task if piece else None
 
-    def save(self) -> tuple[dict[int, OpenTask], Recency, Layout | None]:
+    def save(self) -> tuple[dict[int, _Piece], Recency, Layout | None]:
         """All that a change may change, for `restore`."""
-        return dict(self._tasks), self._recency, self._layout
+        return dict(self._pieces), self._recency, self._layout
 
-    def restore(self, saved: tuple[dict[int, OpenTask], Recency, Layout | None]) -> None:
+    def restore(self, saved: tuple[dict[int, _Piece], Recency, Layout | None]) -> None:
         """Be as it was; what was laid need not be laid again."""
-        self._tasks, self._recency, self._layout = saved
+        self._pieces, self._recency, self._layout = saved
 
     def find(self, task_id: int) -> OpenTask | None:
         """The task as it lies."""
-        return self._tasks.get(task_id)
+        piece = self._pieces.get(task_id)
+        return piece.task if piece else None
 
     def held(self, task_id: int, until: datetime | None) -> OpenTask | None:
         """A task that begins then at the earliest, where its plan is sooner; None where that is no change."""
-        task = self._tasks.get(task_id)
+        task = self.find(task_id)
         if task is None:
             return None
         not_before = until if until and not task.begun and (task.start is None or task.start < until) else None
@@ -532,14 +545,15 @@ class Lane:
     def absences_over(self, task_id: int) -> tuple[Interval, ...]:
         """The absences under which working time of the task's slot is lost."""
         line, shared = self.time.line, self.time.shared
-        slot = self._tasks[task_id].slot if task_id in self._tasks else None
-        if slot is None or slot[1] <= line.origin:
+        piece = self._pieces.get(task_id)
+        slot = piece.task.slot if piece else None
+        if piece is None or slot is None or slot[1] <= line.origin:
             return ()
         planned_s, own_s = (one.worked(slot[1]) - one.worked(slot[0]) for one in (shared, line))
         if slot[0] < line.origin:  # around which absences it was planned is seen from its start
             lines = (Timeline(shared.calendar, away, slot[0]) for away in ((), line.absences))
             planned_s, own_s = (one.worked(slot[1]) for one in lines)
-        if min(planned_s, self.time.own_s(self._tasks[task_id].remaining_s)) <= own_s:
+        if min(planned_s, piece.left_s) <= own_s:
             return ()
         return tuple(away for away in line.absences if away[0] < slot[1] and away[1] > slot[0])
 
@@ -567,12 +581,6 @@ def _pour(slots: list[Span], loose: Iterable[tuple[int, int, int]], spans: dict[
             length -= taken
         spans[task_id] = position if begun is None else begun, position
     return busy
-
-
-def _insert(span: Span, starts: Sequence[int], ends: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Return where spans begin and end, with one more among them."""
-    spans = united([*zip(starts, ends, strict=True), span])
-    return [start for start, _end in spans], [end for _start, end in spans]
 
 
 def cut_out(span: Span, others: Sequence[Span]) -> list[Span]:

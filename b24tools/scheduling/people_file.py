@@ -13,7 +13,8 @@ from typing import Any
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import Positions, same_name
+from b24tools.core.names import same_name
+from b24tools.core.org_structure import Positions
 from b24tools.scheduling.calendar_file import decode
 
 PEOPLE, POSITIONS, DEPARTMENTS = "people", "positions", "departments"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from b24tools.core.org_structure import same_name
+from b24tools.core.names import same_name
 
 
 def stages(operations: Sequence[tuple[str, int | None]], route: Sequence[str]) -> list[int | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from itertools import groupby, repeat
 from operator import attrgetter
 
@@ -58,13 +59,16 @@ class Tender:
         self._position = usual.worked(earliest)
         self._ends: list[int] | None = None
         self._choices: dict[int | None, Choice] = {}
+        self._soonest: datetime | None = None
 
     def soonest(self) -> datetime:
         """Tell before when none of them can have finished. Raises NoWorkingTime."""
-        end = min(self._soonest_ends(), default=NEVER)
-        if end == NEVER:
-            raise NoWorkingTime
-        return self.usual.end_at(end)
+        if self._soonest is None:
+            end = min(self._soonest_ends(), default=NEVER)
+            if end == NEVER:
+                raise NoWorkingTime
+            self._soonest = self.usual.end_at(end)
+        return self._soonest
 
     def choose(self, most: int | None = None) -> Choice:
         """Find out who finishes first.
@@ -76,6 +80,13 @@ class Tender:
         if choice is None:
             choice = self._choices[most] = self._choose(self.offers(most))
         return choice
+
+    @cached_property
+    def first(self) -> tuple[int, datetime, datetime] | None:
+        """Who finishes first, from when to when; None if none of them can."""
+        _ranks, candidates = _sort(self.offers(1))
+        best = candidates[0] if candidates else None
+        return (best.id, best.start, best.finish) if best and best.start and best.finish else None
 
     def pin(self, worker_id: int) -> Choice:
         """Let this one of them do it. Raises NoWorkingTime if that cannot be."""
@@ -132,20 +143,22 @@ class Tender:
         """Where in everybody's time each may be done at the earliest."""
         if self._ends is None:
             known, self._known = self._known or (repeat(None), repeat(NEVER)), None
+            usual, length_s, position = self.usual, self.length_s, self._position
             self._ends = [
-                end if layout is before else self._soonest_end(layout)
+                end
+                if layout is before
+                else layout.gap_end(length_s, position)
+                if layout.line is usual
+                else self._soonest_end(layout, layout.line)
                 for layout, before, end in zip(self.layouts, *known, strict=False)
             ]
         return self._ends
 
-    def _soonest_end(self, layout: Layout) -> int:
-        if layout.line is self.usual:
-            return layout.gap_end(self.length_s, self._position)
-        end = layout.gap_end(self.length_s, layout.line.worked(self.earliest))
-        if layout.line.calendar is self.usual.calendar:
-            return layout.line.shared_end(end)
+    def _soonest_end(self, layout: Layout, line: Timeline) -> int:
+        if line.calendar is self.usual.calendar:
+            return line.shared_end(layout.gap_end(self.length_s, line.own(self._position)))
         try:
-            return self.usual.worked(layout.line.end_at(end))
+            return self.usual.worked(line.end_at(layout.gap_end(self.length_s, line.worked(self.earliest))))
         except NoWorkingTime:
             return NEVER
 

@@ -7,7 +7,7 @@ considered.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -38,10 +38,10 @@ def remaining_s(estimate_s: int | None, spent_s: int | None, step_s: int) -> int
 
 
 class _Crew:
-    """People who are asked together."""
+    """People who are asked together. `tenders`: by length and when the work may begin."""
 
-    def __init__(self, lanes: dict[int, Lane]) -> None:
-        self.lanes = lanes
+    def __init__(self, lanes: dict[int, Lane], tenders: dict[tuple[int, datetime], Tender]) -> None:
+        self.lanes, self.tenders = lanes, tenders
         self.changed: set[int] = set()
         self._layouts = {worker_id: lane.layout for worker_id, lane in lanes.items()}
         self._seen = list(self._layouts.values())
@@ -72,8 +72,9 @@ class Workload:
         self._usual = Timeline(calendar, (), self.now)
         self._timelines = {id(calendar): self._usual}  # by the id of the calendar, which the workers keep alive
         self._workers = {worker.id: worker for worker in workers}
+        self._is_uniform = all(worker.calendar is None and worker.rate <= 1 for worker in self._workers.values())
         self._times: dict[int, PersonTime] = {}
-        self._tenders: dict[tuple[tuple[int, ...], int, datetime], Tender] = {}
+        self._tenders: dict[tuple[int, ...], dict[tuple[int, datetime], Tender]] = {}
         self._fill(tasks)
 
     def _fill(self, tasks: Iterable[OpenTask]) -> None:
@@ -107,13 +108,15 @@ class Workload:
 
     def offer(self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None = None) -> Tender:
         """Offer the work to these people, who answer by their lanes as they lie now. Raises KeyError as `weigh`."""
-        ids, earliest = tuple(worker_ids), self._earliest(not_before)
-        layouts = self._layouts_of(ids)
-        tender = self._tenders.get((ids, length_s, earliest))
+        crew, key = self._crew(tuple(worker_ids)), (length_s, self._earliest(not_before))
+        layouts, tender = crew.look(), crew.tenders.get(key)
         if tender is None or tender.layouts != layouts:
-            tender = Tender(self._usual, layouts, length_s, earliest, tender)
-            self._tenders[ids, length_s, earliest] = tender
+            tender = crew.tenders[key] = Tender(self._usual, layouts, *key, tender)
         return tender
+
+    def is_room(self, work_s: int, since: datetime, until: datetime) -> bool:
+        """Whether so much work could be done between two moments by whoever has nothing else to do."""
+        return not self._is_uniform or work_s <= self._usual.worked(until) - self._usual.worked(since)
 
     def pin(
         self, worker_id: int, length_s: int, not_before: datetime | None = None, worker_ids: Iterable[int] = ()
@@ -151,40 +154,48 @@ class Workload:
 
     def let_wait(self, orders: Iterable[Sequence[StagedTask]]) -> None:
         """Let operations wait for those of lower stages of their order, until nothing changes over all orders."""
-        staged = [
-            sorted((one.stage, one.worker_id, one.task_id) for one in order if one.stage is not None)
-            for order in orders
-        ]
-        staged = [order for order in staged if order and order[0][0] != order[-1][0]]
-        waiting_by_worker: dict[int, set[int]] = {}
-        for number, order in enumerate(staged):
-            for _stage, worker_id, _task in order:
-                waiting_by_worker.setdefault(worker_id, set()).add(number)
-        changed = set(range(len(staged)))  # orders in whose lanes something may have moved since they were looked at
+        staged = [sorted(one for one in order if one.stage is not None) for order in orders]
+        staged = [order for order in staged if order and order[0].stage != order[-1].stage]
+        lying = {one.worker_id: self.spans(one.worker_id) for order in staged for one in order}
+        numbers = {one.task_id: number for number, order in enumerate(staged) for one in order}
+        changed = set(range(len(staged)))  # orders of which something may have moved since they were looked at
         for _round in range(MOST_ROUNDS):
             for number, order in enumerate(staged):
                 if number in changed:
                     changed.discard(number)
-                    for worker_id in self._let_order_wait(order):
-                        changed |= waiting_by_worker[worker_id]
+                    self.settle(order)
+                    for _stage, worker_id, _task in order:
+                        before, now = lying[worker_id], self.spans(worker_id)
+                        if now is not before:
+                            lying[worker_id] = now
+                            moved = {task_id for task_id, _span in now.items() - before.items()}
+                            changed.update([numbers[task_id] for task_id in moved & numbers.keys()])
             if not changed:
                 return
 
-    def _let_order_wait(self, operations: Sequence[tuple[int, int, int]]) -> set[int]:
-        """Hold the operations of an order, which come in the sequence of their stages; in whose lanes some moved."""
-        moved: set[int] = set()
+    def settle(self, operations: Iterable[StagedTask]) -> datetime | None:
+        """Hold the operations of an order, which come in the sequence of their stages; tell when the last one ends."""
         before: datetime | None = None  # when the lower stages end
-        so_far: datetime | None = None  # when all that was looked at ends
-        last_stage = operations[0][0]
+        staged: datetime | None = None  # when all stages end that were looked at
+        finish: datetime | None = None
+        last_stage: int | None = None
         for stage, worker_id, task_id in operations:
             if stage != last_stage:
-                before, last_stage = so_far, stage
-            if self.hold(worker_id, task_id, before):
-                moved.add(worker_id)
-            with suppress(NoWorkingTime):
-                if end := self.end_of(worker_id, task_id):
-                    so_far = max(end, so_far or end)
-        return moved
+                before, last_stage = staged, stage
+            if worker_id not in self._workers:
+                continue
+            lane = self._lane(worker_id)
+            if held := lane.held(task_id, before):
+                self._lane_to_change(worker_id).put(held)
+            try:
+                end = lane.layout.end_of(task_id)
+            except NoWorkingTime:
+                continue
+            if end is not None:
+                finish = end if finish is None or end > finish else finish
+                if stage is not None:
+                    staged = end if staged is None or end > staged else staged
+        return finish
 
     def put(self, task: OpenTask) -> None:
         """Lay a task into its person's lane. Nothing for one of a person who is no worker."""
@@ -193,7 +204,7 @@ class Workload:
 
     def take_out(self, worker_id: int, task_id: int) -> OpenTask | None:
         """Take a task out of a lane, and return it as it lay there; None where it is not in the lane."""
-        return self._lane_to_change(worker_id).take_out(task_id) if worker_id in self._workers else None
+        return self._lane_to_change(worker_id).take_out(task_id) if self.find(worker_id, task_id) else None
 
     @contextmanager
     def trial(self) -> Iterator[None]:
@@ -266,19 +277,19 @@ class Workload:
         return time
 
     def _offer(self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None) -> Tender:
-        return Tender(self._usual, self._layouts_of(tuple(worker_ids)), length_s, self._earliest(not_before))
+        return Tender(self._usual, self._crew(tuple(worker_ids)).look(), length_s, self._earliest(not_before))
 
     def _earliest(self, not_before: datetime | None) -> datetime:
         return self.now if not_before is None else max(self.now, _whole(not_before))
 
-    def _layouts_of(self, ids: tuple[int, ...]) -> list[Layout]:
-        """How the lanes of these people lie; looked at anew is who has changed. The list is not to be changed."""
+    def _crew(self, ids: tuple[int, ...]) -> _Crew:
         crew = self._crews.get(ids)
         if crew is None:
-            crew = self._crews[ids] = _Crew({worker_id: self._lane(worker_id) for worker_id in ids})
-            for worker_id in crew.lanes:
+            lanes = {worker_id: self._lane(worker_id) for worker_id in ids}
+            crew = self._crews[ids] = _Crew(lanes, self._tenders.setdefault(ids, {}))
+            for worker_id in lanes:
                 self._crews_of.setdefault(worker_id, []).append(crew)
-        return crew.look()
+        return crew
 
     def _lane_to_change(self, worker_id: int) -> Lane:
         lane = self._lane(worker_id)

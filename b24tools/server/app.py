@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -12,15 +11,16 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from b24tools.core import config, errors
+from b24tools.core import errors
 from b24tools.core.i18n import _
+from b24tools.core.validation import describe_expected
 from b24tools.onec.values import show
 from b24tools.server.auth import Access, AuthMiddleware
 from b24tools.server.middleware import AccessLogMiddleware, note_outcome
 from b24tools.server.openapi import Api, add_docs
 from b24tools.server.page import answer_problem
 from b24tools.server.responses import HttpError, Reply, describe_problem, describe_refusal, read_code
-from b24tools.server.routes import health, leaderboard, orders, pages, settings, standing, webhook, why, work
+from b24tools.server.routes import assign, board, health, orders, planner, settings, webhook, why, work
 from b24tools.server.services import Services
 from b24tools.store import database
 
@@ -48,7 +48,7 @@ def create_app(services: Services, access: Access) -> FastAPI:
     """Put all of it together, ready for uvicorn."""
     zone = services.session.settings.zone
     api = Api(with_token=bool(access.token), read_day=lambda: services.now().astimezone(zone).date())
-    for routes in (orders, standing, work, webhook, health, settings, leaderboard, pages, why):
+    for routes in (assign, orders, work, webhook, health, settings, board, planner, why):
         routes.add_routes(api, services)
     add_docs(api)
     _add_error_handlers(api, services)
@@ -66,11 +66,12 @@ def create_app(services: Services, access: Access) -> FastAPI:
 
 
 def _add_error_handlers(api: FastAPI, services: Services) -> None:
-    settings = services.session.settings
-
     def refuse(request: Request, error: errors.B24ToolsError) -> Response:
         note_outcome(request.scope, f"{read_code(error)}: {error.message}")
-        status, problem, headers = describe_refusal(error, services.now(), settings.scrubber.scrub)
+        if isinstance(error.__cause__, database.Error):
+            is_known = database.is_locked(error.__cause__) or bool(getattr(error.__cause__, "hint", ""))
+            _log.error("%s", error.message, exc_info=None if is_known else error.__cause__)
+        status, problem, headers = describe_refusal(error, services.now(), services.scrub)
         reply = answer_problem(request, status, problem)
         reply.headers.update(headers)
         return reply
@@ -79,10 +80,9 @@ def _add_error_handlers(api: FastAPI, services: Services) -> None:
 
     @api.exception_handler(database.Error)
     def answer_database_error(request: Request, error: database.Error) -> Response:
-        is_known = database.is_locked(error) or bool(getattr(error, "hint", ""))
-        _log.error("%s", error, exc_info=None if is_known else error)
-        name = Path(settings.database.name)  # its folder is nothing for a client
-        return refuse(request, database.explain(name, error, folder=settings.data_dir))
+        explained = database.explain(services.session.settings.database, error)
+        explained.__cause__ = error
+        return refuse(request, explained)
 
     @api.exception_handler(RequestValidationError)
     def answer_bad_query(request: Request, error: RequestValidationError) -> Response:
@@ -90,7 +90,7 @@ def _add_error_handlers(api: FastAPI, services: Services) -> None:
             _("{name} = {value}: {expected}").format(
                 name=".".join(map(str, part["loc"][1:])),
                 value=show(part["input"]),
-                expected=config.describe_expected(part["type"], part.get("ctx", {}), part["msg"]),
+                expected=describe_expected(part["type"], part.get("ctx", {}), part["msg"]),
             )
             for part in error.errors()
         ]

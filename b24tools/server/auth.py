@@ -16,8 +16,9 @@ from fastapi.requests import HTTPConnection
 from pydantic import SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from b24tools.core import config
+from b24tools.core import config, errors
 from b24tools.core.i18n import _
+from b24tools.server import sockets
 from b24tools.server.page import answer_problem
 from b24tools.server.responses import HttpError, describe_problem
 
@@ -40,6 +41,21 @@ class Access:
     board_token: str = ""
     origins: tuple[str, ...] = ()
     host: str = ""
+
+
+def choose_access(settings: config.Settings, host: str, *, no_auth: bool) -> Access:
+    """Choose who may come in. Raises ConfigError rather than leave it open to a network."""
+    token = reveal(settings.serve_token)
+    addresses = [str(found[4][0]).partition("%")[0] for found in sockets.resolve(host, 0)]
+    local = all(ipaddress.ip_address(address).is_loopback for address in addresses)
+    if no_auth:
+        return Access(origins=settings.cors_origins)
+    if not token and not local:
+        raise errors.ConfigError(
+            _("{host} is open to the network, and B24_SERVE_TOKEN is not set").format(host=host),
+            _("Set it to a long random word, which callers must send; or leave out --host; or say --no-auth."),
+        )
+    return Access(token, reveal(settings.board_token), settings.cors_origins, host if local else "")
 
 
 class AuthMiddleware:

@@ -29,6 +29,7 @@ SAFE_HEADERS = {
     "Cache-Control": "no-store",
 }
 
+_SAFE_HEADERS = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
 _log = logging.getLogger("b24tools.serve")
 
 
@@ -47,9 +48,10 @@ class AccessLogMiddleware:
             nonlocal status, size
             if message["type"] == "http.response.start":
                 status = message["status"]
+                raw = list(message["headers"])
+                given = {name for name, _value in raw}
+                message = {**message, "headers": [*raw, *(one for one in _SAFE_HEADERS if one[0] not in given)]}
                 headers = MutableHeaders(scope=message)
-                for name, value in SAFE_HEADERS.items():
-                    headers.setdefault(name, value)
                 if headers.get("Content-Type") == "application/json":
                     headers["Content-Type"] += "; charset=utf-8"  # PowerShell would take it for Latin-1
                 if "expect" in Headers(scope=scope):
@@ -61,19 +63,14 @@ class AccessLogMiddleware:
         started = time.perf_counter()
         try:
             with i18n.speaking(read_language(Request(scope))):
-                await self._app(scope, receive, send_safely)
-        except ClientDisconnect:
-            status = status or HUNG_UP
-        except Exception as error:  # noqa: BLE001 - the server's last resort: a bug gets an answer, too
-            _log.exception("%s %s", scope["method"], _path(scope))
-            if not status:
-                with i18n.speaking(read_language(Request(scope))):
-                    bug = errors.B24ToolsError(_describe_bug(error), _("Report it with what log.log has about it."))
-                    problem = describe_problem(bug.message, bug)
-                reply: Response = Reply(problem, 500)
-                with suppress(Exception):  # the bug may be in what makes pages
-                    reply = answer_problem(Request(scope), 500, problem)
-                await reply(scope, receive, send_safely)
+                try:
+                    await self._app(scope, receive, send_safely)
+                except ClientDisconnect:
+                    status = status or HUNG_UP
+                except Exception as error:  # noqa: BLE001 - the server's last resort: a bug gets an answer, too
+                    _log.exception("%s %s", scope["method"], _path(scope))
+                    if not status:
+                        await _answer_bug(error, Request(scope))(scope, receive, send_safely)
         finally:
             spent_ms = (time.perf_counter() - started) * 1000
             outcome = scope["state"].get(OUTCOME, "")
@@ -98,9 +95,13 @@ def _path(scope: Scope) -> str:
     return str(scope["raw_path"][:PATH_LENGTH].decode("ascii", "backslashreplace"))
 
 
-def _describe_bug(error: Exception) -> str:
+def _answer_bug(error: Exception, request: Request) -> Response:
     """Name the kind of an exception: its own words may hold anything, the system's do not."""
     kind = type(error).__name__
     if isinstance(error, OSError) and error.strerror:
         kind += f" ({os_reason(error)})"
-    return _("an unexpected error, {kind}; log.log in the data folder has the details").format(kind=kind)
+    message = _("an unexpected error, {kind}; log.log in the data folder has the details").format(kind=kind)
+    problem = describe_problem(message, errors.B24ToolsError(message, _("Report it with what log.log has about it.")))
+    with suppress(Exception):  # the bug may be in what makes pages
+        return answer_problem(request, 500, problem)
+    return Reply(problem, 500)

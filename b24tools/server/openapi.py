@@ -20,18 +20,18 @@ from pydantic.alias_generators import to_camel
 
 from b24tools import __version__
 from b24tools.onec import order
+from b24tools.render import page_assets
 from b24tools.server.auth import OPEN_PATHS
 from b24tools.server.examples import make_examples
 from b24tools.server.models import PortalEvent, Problem
 from b24tools.server.responses import Reply
 
-PAGES = Path(__file__).parent / "pages"
 SWAGGER = Path(str(resources.files("fastapi_swagger") / "resources"))
 ASSETS = {
     "swagger-ui.css": (SWAGGER, "text/css"),
     "swagger-ui-bundle.js": (SWAGGER, "text/javascript"),
     "favicon-32x32.png": (SWAGGER, "image/png"),
-    "start.js": (PAGES, "text/javascript"),
+    "start.js": (page_assets.FOLDER, "text/javascript"),
 }
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -116,7 +116,7 @@ def add_docs(api: FastAPI) -> None:
 
     @api.get("/docs", include_in_schema=False)
     def read_page(request: Request) -> HTMLResponse:
-        page = Template((PAGES / "docs.html").read_text(encoding="utf-8"))
+        page = Template(page_assets.read_asset("docs.html"))
         beside = "" if request.scope["raw_path"].endswith(b"/") else "docs/"  # a browser counts from the last slash
         content = page.substitute(title=html.escape(api.title), folder=beside)
         return HTMLResponse(content, headers={"Content-Security-Policy": POLICY})

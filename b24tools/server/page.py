@@ -8,14 +8,11 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from pathlib import Path
+from functools import partial
 from string import Template
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -26,13 +23,13 @@ from pydantic import BeforeValidator, TypeAdapter
 from b24tools import __version__, context
 from b24tools.core import i18n
 from b24tools.core.errors import as_sentence
-from b24tools.core.i18n import _, ngettext, pgettext
+from b24tools.core.i18n import _, pgettext
 from b24tools.core.timestamps import to_text
 from b24tools.render.markup import Html, element, escape, join
+from b24tools.render.page_assets import dump_setup, list_age_words, read_asset, read_assets
+from b24tools.render.page_parts import View
 from b24tools.server.responses import Reply
 
-PAGES = Path(__file__).parent / "pages"
-PLURALS = {"one": 1, "few": 2, "many": 5, "other": 5}  # CLDR's names, each with a number that is said so
 LANGUAGES = {"en": "English", "ru": "Русский"}
 THEMES = ("auto", "light", "dark")
 SMALLEST_PACKED = 1024  # bytes; what is smaller is not worth packing
@@ -80,7 +77,10 @@ class Age:
 def wants_html(request: Request) -> bool:
     """Tell whether the client would rather have a page than JSON, by its Accept; without a preference not."""
     weights: dict[str, float] = {}
-    for part in request.headers.get("accept", "").lower().split(","):
+    accepted = request.headers.get("accept", "").lower()
+    if HTML not in accepted:
+        return False
+    for part in accepted.split(","):
         kind, *parameters = (word.strip() for word in part.split(";"))
         quality = next((word[2:] for word in parameters if word.startswith("q=")), "1")
         try:
@@ -92,7 +92,10 @@ def wants_html(request: Request) -> bool:
 
 
 def read_language(request: Request) -> Literal["en", "ru"] | None:
-    """Return the language that a page was asked for in; None: the server's own, in which JSON is always."""
+    """Return the language that a page was asked for in; None: the server's own, in which JSON is always.
+
+    Every request speaks it. What is a page whatever is accepted speaks that of its address.
+    """
     return _LANGUAGE.validate_python(request.query_params.get("lang")) if wants_html(request) else None
 
 
@@ -169,24 +172,29 @@ def answer_problem(request: Request, status: int, problem: dict[str, str]) -> Re
 
 def _render_error(request: Request, status: int, problem: dict[str, str]) -> HTMLResponse:
     look = Look(read_language(request), _THEME.validate_python(request.query_params.get("theme")))
-    with i18n.speaking(look.lang):
-        main = join(
-            [
-                element("p", as_sentence(problem["detail"]), class_="warning"),
-                element("p", problem["hint"]),
-                element("p", _("Error code: {code}").format(code=problem["code"])),
-            ]
-        )
-        title = _("Try again a little later") if status == 503 else _("That did not work")
-        page = render_page(request, look, title, main, status=status)
-        if status == 503:
-            page.headers["Refresh"] = str(RELOAD_S)
-        return page
+    main = join(
+        [
+            element("p", as_sentence(problem["detail"]), class_="warning"),
+            element("p", problem["hint"]),
+            element("p", _("Error code: {code}").format(code=problem["code"])),
+        ]
+    )
+    title = _("Try again a little later") if status == 503 else _("That did not work")
+    page = render_page(request, look, title, main, status=status)
+    if status == 503:
+        page.headers["Refresh"] = str(RELOAD_S)
+    return page
 
 
 def keep_look(request: Request) -> dict[str, str]:
     """Return the parameters of language and theme, which links and forms have to carry on."""
     return {name: request.query_params[name] for name in ("lang", "theme") if name in request.query_params}
+
+
+def make_view(request: Request, session: context.Session, now: datetime) -> View:
+    """Return what a page for planners is drawn with. `now`: when what it shows was read."""
+    link = partial(change_query, request)
+    return View(session.portal_url, session.settings.zone, now, find_root(request), link, keep_look(request))
 
 
 def find_root(request: Request) -> str:
@@ -237,41 +245,6 @@ def change_query(request: Request, **changes: str | None) -> str:
     query = dict(request.query_params) | changes
     query.pop("fresh", None) if "fresh" not in changes else None
     return "?" + urlencode({key: value for key, value in query.items() if value is not None})
-
-
-def list_age_words() -> dict[str, Any]:
-    """List what the script says of ages, in the language in use."""
-    return {
-        "age": _("Data as of {moment}, {ago}"),
-        "ago": _("{age} ago"),
-        "now": _("just now"),
-        "minutes": _("{n} min"),
-        "hours": _("{n} h"),
-        "days": count_forms(lambda n: ngettext("{n} day", "{n} days", n)),
-        "away": _("The server is away since {moment}"),
-        "refused": _("The server answers with error {status}"),
-    }
-
-
-def count_forms(form: Callable[[int], str]) -> dict[str, str]:
-    """Return the forms of a message by CLDR's names of plurals; `form`: that for a number."""
-    return {name: form(n) for name, n in PLURALS.items()}
-
-
-def dump_setup(setup: dict[str, Any]) -> str:
-    """Write what the script is given, so that nothing in it ends its element."""
-    return json.dumps(setup, ensure_ascii=False).replace("<", "\\u003c")
-
-
-@cache
-def read_asset(name: str) -> str:
-    """Read a file of a page."""
-    return PAGES.joinpath(name).read_text(encoding="utf-8")
-
-
-def read_assets(*names: str) -> str:
-    """Read several files as one."""
-    return "".join(map(read_asset, names))
 
 
 def make_policy(script: str, style: str, *, forms: str = "'none'", trusted: str = "") -> str:

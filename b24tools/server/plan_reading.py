@@ -7,23 +7,22 @@ from dataclasses import dataclass, field, replace
 
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.standing import Standings
-from b24tools.jobs import orders, overview
+from b24tools.jobs import orders, plan_page
 from b24tools.server.readings import Reading
 from b24tools.server.services import PAGE_WAIT_S, Services
 
 
 @dataclass(frozen=True)
 class PlanReading:
-    """Open orders, late ones first, and what everybody does. `portal_url`: where the tasks are.
+    """Open orders, late ones first, and what everybody does.
 
-    `found` is what they were read off; its workload is not for two threads at once: hold `lanes`.
+    `standings` is what they were read off; its workload is not for two threads at once: hold `lanes`.
     """
 
     listing: orders.Listing
-    departments: tuple[overview.DepartmentPlan, ...]
-    found: Standings
+    departments: tuple[plan_page.DepartmentPlan, ...]
+    standings: Standings
     rules: Rules
-    portal_url: str
     lanes: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -35,9 +34,9 @@ def read_plan(services: Services, *, fresh: bool = False, is_page: bool = True) 
 
     def read() -> PlanReading:
         with services.open_planning() as (tools, rules):
-            listing, found = orders.list_with_standings(tools, rules)
-            departments = overview.lay_out(found, listing.orders, rules.excluded)
-            return PlanReading(_scrub(services, listing), departments, found, rules, tools.client.url)
+            listing, standings = orders.list_with_standings(tools, rules)
+            departments = plan_page.lay_out(standings, listing.orders, rules.excluded)
+            return PlanReading(_scrub(services, listing), departments, standings, rules)
 
     return services.readings.get("plan", read, fresh=fresh, wait_s=PAGE_WAIT_S if is_page else None)
 
@@ -60,5 +59,4 @@ def read_all_orders(services: Services, *, fresh: bool = False) -> Reading[order
 
 def _scrub(services: Services, listing: orders.Listing) -> orders.Listing:
     """Take secrets out of the warnings."""
-    scrub = services.session.settings.scrubber.scrub
-    return replace(listing, warnings=tuple(map(scrub, listing.warnings)))
+    return replace(listing, warnings=tuple(map(services.scrub, listing.warnings)))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -40,6 +41,17 @@ class HttpError(errors.B24ToolsError):
     def __init__(self, status: int, message: str, hint: str = "", *, code: errors.ErrorCode | None = None) -> None:
         super().__init__(message, hint, code=code or CODES.get(status))
         self.status = status
+
+
+@contextmanager
+def refuse_input(status: int) -> Iterator[None]:
+    """Refuse a request for a ConfigError of the block: with this status, or 409 for a name that several have."""
+    try:
+        yield
+    except errors.ConfigError as error:
+        status = 409 if error.code == errors.ErrorCode.AMBIGUOUS else status
+        is_of_commands = error.code in (errors.ErrorCode.SETTINGS, errors.ErrorCode.USAGE)
+        raise HttpError(status, error.message, error.hint, code=None if is_of_commands else error.code) from None
 
 
 def describe_refusal(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
@@ -21,7 +22,7 @@ from b24tools.core.sizes import format_size
 from b24tools.onec import order
 from b24tools.server.readings import Readings
 from b24tools.server.responses import HttpError
-from b24tools.store import Store, open_store
+from b24tools.store import Store
 
 PAGE_RETRY_S = 3.0  # so long a portal that refuses is asked again for a page
 PAGE_WAIT_S = 4.0  # so long a page waits for a portal that is silent
@@ -62,27 +63,27 @@ class Services:
     readings: Readings = field(init=False)
 
     def __post_init__(self) -> None:
-        session = self.session
-        readings = Readings(self.now, session.settings.scrubber.scrub, session.count_requests)
-        object.__setattr__(self, "readings", readings)
+        object.__setattr__(self, "readings", Readings(self.now, self.scrub, self.session.count_requests))
 
-    @contextmanager
-    def open_planning(self) -> Iterator[tuple[Tools, Rules]]:
+    def open_planning(self) -> AbstractContextManager[tuple[Tools, Rules]]:
         """Open what a job that reads the portal for a page works with."""
         retry_s = min(PAGE_RETRY_S, self.session.settings.retry_seconds)
-        with self.session.open_planning(read_only=False, retry_s=retry_s) as opened:
-            yield opened
+        return self.session.open_planning(read_only=False, retry_s=retry_s)
 
-    @contextmanager
-    def open_store(self) -> Iterator[Store]:
-        """Open the database for one request: a connection is cheap, and a thread's own one needs no lock."""
-        watch = self.session.watch
-        if watch is not None:
-            watch.check()
-        with closing(open_store(self.session.settings.database)) as store:
-            if watch is not None:
-                watch.check(store.database)
-            yield store
+    def open_store(self) -> AbstractContextManager[Store]:
+        """Open the database for one request: a connection is cheap, and a thread's own one needs no lock.
+
+        The user's files are not touched: an event is stored also where they cannot be written.
+        """
+        return self.session.open_store(shares_files=False)
+
+    def scrub(self, text: str) -> str:
+        """Return a text as clients may read it: without secrets, and without where the data are."""
+        settings = self.session.settings
+        text = settings.scrubber.scrub(text).replace(f"{settings.data_dir}{os.sep}", "")
+        return text.replace(str(settings.data_dir), settings.data_dir.name).replace(
+            str(settings.database), settings.database.name
+        )
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -97,6 +98,8 @@ async def read_body(request: Request, limit: int) -> bytes:
     try:
         async with asyncio.timeout(IDLE_S) as deadline:
             async for chunk in request.stream():
+                if not chunk:
+                    continue  # the end
                 body += chunk
                 if len(body) > limit:
                     raise too_large

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from b24tools.core.database_url import Location
 from b24tools.store.database import Database, open_database, open_read_only
@@ -30,11 +31,39 @@ if TYPE_CHECKING:
     from b24tools.store.work_history import WorkHistory
 
 
-class Store:
-    """The parts over one database. Open it with `open_store` or `read_store`.
+def _part(name: str, *needs: str) -> Any:
+    """Load the class of a part's module when it is first asked for: the leaderboard need not wait for the ledger.
 
-    A part is loaded when it is first asked for: the leaderboard need not wait for the ledger.
+    `needs`: what of the store it takes beside the database.
     """
+
+    def load(store: Store) -> Any:
+        make = getattr(import_module(f"{__name__}.{name}"), name.title().replace("_", ""))
+        return make(store.database, *(getattr(store, need) for need in needs))
+
+    return cached_property(load)
+
+
+class Store:
+    """The parts over one database. Open it with `open_store` or `read_store`."""
+
+    settings: cached_property[Settings] = _part("settings")
+    orders: cached_property[Orders] = _part("orders", "decisions", "history", "packed", "_save_counter")
+    decisions: cached_property[Decisions] = _part("decisions", "packed")
+    packed: cached_property[Packed] = _part("packed")
+    snapshot_runs: cached_property[SnapshotRuns] = _part("snapshot_runs")
+    people: cached_property[People] = _part("people", "snapshot_runs")
+    presence: cached_property[Presence] = _part("presence")
+    tasks: cached_property[Tasks] = _part("tasks", "snapshot_runs", "packed")
+    events: cached_property[Events] = _part("events")
+    notices: cached_property[Notices] = _part("notices")
+    history: cached_property[History] = _part("history", "packed")
+    leaderboard: cached_property[Leaderboard] = _part("leaderboard", "seasons")
+    seasons: cached_property[Seasons] = _part("seasons")
+    work_history: cached_property[WorkHistory] = _part("work_history")
+    messages: cached_property[Messages] = _part("messages", "orders")
+    retention: cached_property[Retention] = _part("retention", "packed")
+    norms: cached_property[Norms] = _part("norms")
 
     def __init__(self, database: Database, save_counter: Path | None = None) -> None:
         self.database = database
@@ -47,108 +76,6 @@ class Store:
     def transaction(self) -> AbstractContextManager[None]:
         """Save all of the block or nothing."""
         return self.database.transaction()
-
-    @cached_property
-    def settings(self) -> Settings:
-        from b24tools.store.settings import Settings
-
-        return Settings(self.database)
-
-    @cached_property
-    def orders(self) -> Orders:
-        from b24tools.store.orders import Orders
-
-        return Orders(self.database, self.decisions, self.history, self.packed, self._save_counter)
-
-    @cached_property
-    def decisions(self) -> Decisions:
-        from b24tools.store.decisions import Decisions
-
-        return Decisions(self.database, self.packed)
-
-    @cached_property
-    def packed(self) -> Packed:
-        from b24tools.store.packed import Packed
-
-        return Packed(self.database)
-
-    @cached_property
-    def snapshot_runs(self) -> SnapshotRuns:
-        from b24tools.store.snapshot_runs import SnapshotRuns
-
-        return SnapshotRuns(self.database)
-
-    @cached_property
-    def people(self) -> People:
-        from b24tools.store.people import People
-
-        return People(self.database, self.snapshot_runs)
-
-    @cached_property
-    def presence(self) -> Presence:
-        from b24tools.store.presence import Presence
-
-        return Presence(self.database)
-
-    @cached_property
-    def tasks(self) -> Tasks:
-        from b24tools.store.tasks import Tasks
-
-        return Tasks(self.database, self.snapshot_runs, self.packed)
-
-    @cached_property
-    def events(self) -> Events:
-        from b24tools.store.events import Events
-
-        return Events(self.database)
-
-    @cached_property
-    def notices(self) -> Notices:
-        from b24tools.store.notices import Notices
-
-        return Notices(self.database)
-
-    @cached_property
-    def history(self) -> History:
-        from b24tools.store.history import History
-
-        return History(self.database, self.packed)
-
-    @cached_property
-    def leaderboard(self) -> Leaderboard:
-        from b24tools.store.leaderboard import Leaderboard
-
-        return Leaderboard(self.database, self.seasons)
-
-    @cached_property
-    def seasons(self) -> Seasons:
-        from b24tools.store.seasons import Seasons
-
-        return Seasons(self.database)
-
-    @cached_property
-    def work_history(self) -> WorkHistory:
-        from b24tools.store.work_history import WorkHistory
-
-        return WorkHistory(self.database)
-
-    @cached_property
-    def messages(self) -> Messages:
-        from b24tools.store.messages import Messages
-
-        return Messages(self.database, self.orders)
-
-    @cached_property
-    def retention(self) -> Retention:
-        from b24tools.store.retention import Retention
-
-        return Retention(self.database, self.packed)
-
-    @cached_property
-    def norms(self) -> Norms:
-        from b24tools.store.norms import Norms
-
-        return Norms(self.database)
 
 
 def open_store(path: Location | None, *, beside: Location | None = None) -> Store:

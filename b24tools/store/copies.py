@@ -131,7 +131,6 @@ def put_in_place(new: Path, path: Location, aside: Location) -> bool:
 
 def _move_logs(path: Path, aside: Path) -> None:
     """Take what a damaged or lost database has left beside it out of the way of the new one."""
-    for end in ("-wal", "-shm", "-journal"):
-        log = path.with_name(path.name + end)
+    for log in (*database.list_companions(path), path.with_name(f"{path.name}-journal")):
         if log.exists():
-            log.replace(aside.with_name(aside.name + end))
+            log.replace(aside.with_name(aside.name + log.name.removeprefix(path.name)))

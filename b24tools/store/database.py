@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
@@ -21,13 +21,13 @@ from b24tools.core.chunks import chunked
 from b24tools.core.database_url import DatabaseUrl, Location
 from b24tools.core.i18n import _, os_reason
 from b24tools.store import migrations
+from b24tools.store.idle_connections import IdleConnections
 
 BUSY_TIMEOUT_S = 30
 LOG_BYTES = 16 * 1024 * 1024  # what the write-ahead log shrinks to after a long reader has made it grow
 LEAST_FREE = 64 * 1024  # bytes: twice what SQLite's index of the log takes at first
 SYNCHRONOUS = "FULL"  # the ledger must survive a power cut
 LARGEST = 2**63 - 1
-MOST_IDLE = 8  # connections of `serve` to a server
 MOST_MARKS = 500  # in a statement; SQLite before 3.32 takes 999
 
 _LOCK_FAILURES = {
@@ -42,6 +42,7 @@ _LOCK_FAILURES = {
 
 Row = sqlite3.Row
 Error = sqlite3.Error
+idle: IdleConnections[sqlite3.Connection] = IdleConnections()
 VERSION = sqlite3.sqlite_version
 
 
@@ -73,11 +74,15 @@ class Database:
         self.is_read_only = is_read_only
         self.drops_writes = drops_writes
         self._writer: int | None = None
+        self._is_synced_later = False
+        self.file: Path | None = None  # whose next user may have the connection
         self._afterwards: list[Callable[[], None]] = []
 
     def close(self) -> None:
-        """Close the connection; SQLite folds the write-ahead log in."""
-        self.connection.close()
+        """Close the connection, and SQLite folds the write-ahead log in; or leave it to the file's next user."""
+        file, self.file = self.file, None
+        if file is None or self.connection.in_transaction or not idle.put_away(file, self.connection):
+            self.connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -102,13 +107,32 @@ class Database:
             self._writer = None
         self._do_afterwards()
 
+    @contextmanager
+    def synced_later(self) -> Iterator[None]:
+        """Let what the block saves reach the disk with the next transaction after it, or with the system's next write.
+
+        A kill loses none of it, a power cut loses it with all that comes after it.
+        """
+        if self.is_read_only or self._writer == threading.get_ident():
+            yield
+            return
+        self.connection.execute("PRAGMA synchronous = NORMAL")
+        self._is_synced_later = True
+        try:
+            yield
+        finally:
+            self._is_synced_later = False
+            self.connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
+
     def after_commit(self, action: Callable[[], None]) -> None:
-        """Do this when the transaction that it is called in is saved, and never if it is not; at once in none."""
+        """Do this when the transaction that it is called in is on the disk, and never if it is not; at once in none."""
         self._afterwards.append(action)
         if self._writer != threading.get_ident():
             self._do_afterwards()
 
     def _do_afterwards(self) -> None:
+        if self._is_synced_later:
+            return
         actions, self._afterwards = self._afterwards, []
         for action in actions:
             action()
@@ -131,6 +155,7 @@ class Database:
 
     def wait_at_most(self, seconds: float) -> None:
         """Wait no longer than this for what other programs write."""
+        self.file = None
         self.connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
 
     def read(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Iterator[Row]:
@@ -246,6 +271,11 @@ def open_database(path: Location | None) -> Database:
         if isinstance(path, DatabaseUrl):
             opened: Database = load_server().open_database(path)
             return opened
+        if (used := idle.take(path)) is not None:
+            with _closed_on_failure(used):
+                used.execute("PRAGMA shrink_memory")  # what it has read says nothing of an older state copied over it
+                _check_usable(path, used)
+            return _make_reusable(path, used)
         data_folder.prepare(path.parent)
         _require_locks(path)
         if not path.exists():
@@ -263,7 +293,13 @@ def open_database(path: Location | None) -> Database:
                     # SQLite fails at once where two turn a database to WAL: it does not wait
                     connection.execute("PRAGMA journal_mode = WAL")
                     migrations.apply(connection)
-    return Database(connection)
+    return _make_reusable(path, connection)
+
+
+def _make_reusable(path: Path, connection: sqlite3.Connection) -> Database:
+    database = Database(connection)
+    database.file = path
+    return database
 
 
 @contextmanager
@@ -289,9 +325,18 @@ def is_missing(path: Location) -> bool:
     return False
 
 
+def list_companions(path: Path) -> list[Path]:
+    """List the files of its own that SQLite has beside the database: the log and what processes share of it."""
+    return [_log_of(path), path.with_name(f"{path.name}-shm")]
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
 def check_gone(path: Path) -> None:
     """Refuse to take a database for one that was never there while its log still is. Raises ConfigError."""
-    log = path.with_name(f"{path.name}-wal")
+    log = _log_of(path)
     if log.exists() and log.stat().st_size:
         message = _("the database {path} is gone, but {log}, which belongs to it, is there").format(path=path, log=log)
         raise errors.ConfigError(message, explain_restoring(), code=errors.ErrorCode.DATABASE)
@@ -330,13 +375,13 @@ def load_server() -> ModuleType:
 
 
 def reuse_connections(path: Location) -> AbstractContextManager[None]:
-    """Leave some connections to a server open between their users, until the block ends; a file needs none."""
+    """Leave some connections open between their users, until the block ends."""
     if isinstance(path, DatabaseUrl):
         load_server()
         from b24tools.store import postgres_connection
 
-        return postgres_connection.reuse_connections(MOST_IDLE)
-    return nullcontext()
+        return postgres_connection.idle.reuse()
+    return idle.reuse()
 
 
 def exists(path: Location) -> bool:
@@ -358,7 +403,7 @@ def measure(path: Location) -> int:
         with explain_failures(path):
             return int(load_server().measure(path))
     total = 0
-    for file in (path, path.with_name(f"{path.name}-wal")):
+    for file in (path, _log_of(path)):
         with suppress(OSError):
             total += file.stat().st_size
     return total
@@ -447,7 +492,7 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
         modes = ["mode=rw"]
     else:
-        modes = ["mode=ro"] if path.with_name(f"{path.name}-wal").exists() else []
+        modes = ["mode=ro"] if _log_of(path).exists() else []
     for mode in (*modes, "mode=ro&immutable=1"):
         connection = _connect(path, mode)
         try:
@@ -491,15 +536,9 @@ def explain_failures(path: Location, *, system: bool = True) -> Iterator[None]:
 
 
 def explain(
-    path: Location,
-    error: Exception,
-    kind: type[errors.B24ToolsError] = errors.B24ToolsError,
-    folder: Path | None = None,
+    path: Location, error: Exception, kind: type[errors.B24ToolsError] = errors.B24ToolsError
 ) -> errors.B24ToolsError:
-    """Return what a failure of the engine means to people: another program holds the database, or it cannot be used.
-
-    `folder`: where it lies, if `path` is only a name.
-    """
+    """Return what a failure of the engine means to people: another program holds the database, or it cannot be used."""
     message = _("the database {path} cannot be used: {reason}").format(path=path, reason=os_reason(error))
     if isinstance(error, ServerError) or isinstance(path, DatabaseUrl):
         known_hint = getattr(error, "hint", "")
@@ -515,7 +554,7 @@ def explain(
     if is_damaged(error):
         message = _("the database {path} is damaged: {reason}").format(path=path, reason=os_reason(error))
         return kind(message, explain_restoring(), code=errors.ErrorCode.DATABASE)
-    if _code(error) == sqlite3.SQLITE_IOERR and _is_full(folder or path.parent):  # SQLite does not say so of its index
+    if _code(error) == sqlite3.SQLITE_IOERR and _is_full(path.parent):  # SQLite does not say so of its index
         message = _("the database {path} cannot be used: the disk is full").format(path=path)
         hint = _("Free some space there, or move the folder to another disk and set B24_DATA_DIR.")
         return kind(message, hint, code=errors.ErrorCode.DATABASE)

@@ -91,10 +91,6 @@ class Decisions:
         )
         return {row["key"] for row in self._db.query_in(sql, keys)}
 
-    def find(self, task_id: int) -> Decision | None:
-        """Return why this task's person got it; None where b24tools did not decide that."""
-        return next(iter(self.find_all(task_id)), None)
-
     def find_all(self, task_id: int) -> list[Decision]:
         """Return all that was decided about a task, the last first: it may have been moved since.
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from b24tools.core.org_structure import same_name
+from b24tools.core.names import same_name
 from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database
 from b24tools.store.packed import Packed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +10,9 @@ from datetime import datetime
 from b24tools.core import clock
 from b24tools.core.periods import SEASON_KINDS, Period
 from b24tools.core.timestamps import from_text, to_seconds, to_text
+from b24tools.store import closings
 from b24tools.store.database import Database
+from b24tools.store.presence import read_homes
 from b24tools.store.seasons import Season, Seasons
 from b24tools.store.settings import CountingRules
 
@@ -19,25 +22,40 @@ COUNTS = """tasks.gone = 0
         AND (tasks.line IS NULL OR tasks.line NOT IN (SELECT line FROM repeated_lines)
             OR NOT EXISTS (SELECT 1 FROM closed_tasks AS first WHERE first.line = tasks.line AND first.gone = 0
                 AND (first.closed_at, first.id) < (tasks.closed_at, tasks.id)))"""
-CLOSED = f"""WITH counted AS (
-    SELECT responsible_id, CASE WHEN closed_at >= :start THEN 1 ELSE 0 END AS current, count(*) AS tasks,
-        sum(estimate_s) AS estimate_s, count(CASE WHEN closed_at <= first_deadline THEN 1 END) AS on_time,
-        count(first_deadline) AS on_time_of
+
+
+def _write_question(condition: str = "1 = 1", project: str = "") -> str:
+    """Return SQL for who closed how much from `before` to `start` and from there to `end`.
+
+    `condition`: of which tasks. `project`: SQL for what there are rows of their own for.
+    """
+    per, named = (f", {project} AS project", ", project") if project else ("", "")
+    counted = " UNION ALL ".join(
+        f"""SELECT responsible_id, {current} AS current{per}, count(*) AS tasks, sum(estimate_s) AS estimate_s,
+        count(CASE WHEN closed_at <= first_deadline THEN 1 END) AS on_time, count(first_deadline) AS on_time_of
     FROM closed_tasks AS tasks
-    WHERE closed_at >= :before AND closed_at < :end AND {COUNTS}
-    GROUP BY responsible_id, current
+    WHERE {condition} AND {closings.within(*times)} AND {COUNTS}
+    GROUP BY responsible_id, {project or closings.SPAN}"""  # noqa: S608 - constants
+        for current, times in enumerate(((":before", ":start"), (":start", ":end")))
+    )
+    if not project:  # as the index has them, nothing is sorted but these sums
+        counted = f"""SELECT responsible_id, current, sum(tasks) AS tasks, sum(estimate_s) AS estimate_s,
+        sum(on_time) AS on_time, sum(on_time_of) AS on_time_of
+    FROM ({counted}) AS by_span
+    GROUP BY responsible_id, current"""  # noqa: S608 - constants
+    return f"""WITH counted AS (
+    {counted}
 )
-SELECT responsible_id, current, people.name, people.department_id, departments.name, tasks, estimate_s,
+SELECT responsible_id, current{named}, people.name, people.department_id, departments.name, tasks, estimate_s,
     on_time, on_time_of
 FROM counted
 LEFT JOIN people ON people.id = responsible_id
 LEFT JOIN departments ON departments.id = people.department_id"""  # noqa: S608 - constants
-CLOSED_IN_GROUP = CLOSED.replace("WHERE closed_at", "WHERE group_id = :group_id AND closed_at")
-CLOSED_BY_GROUP = (
-    CLOSED.replace("AS current,", "AS current, coalesce(group_id, 0) AS project,")
-    .replace("GROUP BY responsible_id, current", "GROUP BY responsible_id, current, project")
-    .replace("SELECT responsible_id, current, people", "SELECT responsible_id, current, project, people")
-)
+
+
+CLOSED = _write_question()
+CLOSED_IN_GROUP = _write_question("group_id = :group_id")
+CLOSED_BY_GROUP = _write_question(project="coalesce(group_id, 0)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +148,7 @@ class Leaderboard:
 
     def active_by_department(self, hidden: frozenset[int]) -> dict[int, int]:
         """Return how many active people have each department as their first one, without the hidden."""
-        sql = "SELECT department_id, id FROM people WHERE active = 1 AND department_id IS NOT NULL"
-        members: dict[int, int] = {}
-        for department_id, user_id in self._db.query(sql):
-            if user_id not in hidden:
-                members[department_id] = members.get(department_id, 0) + 1
-        return members
+        return dict(Counter(home for user_id, home in read_homes(self._db).items() if user_id not in hidden))
 
     def collected(self, period: Period, now: datetime) -> tuple[bool, datetime | None]:
         """Return whether each begun week of a period was collected to its end, and up to which moment the data go.

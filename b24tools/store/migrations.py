@@ -491,6 +491,28 @@ def m017_compact_rows(db: Database) -> None:
     migration_017.change_schema(db)
 
 
+def m018_closings_by_span(db: Database) -> None:
+    """Closed tasks by 28 days and person: a year is counted without sorting, and its first snapshot has less to write.
+
+    One index does what those by closing and by person did. `department_id`: see `packed`.
+    """
+    for statement in (
+        "DROP INDEX tasks_by_closing",
+        "DROP INDEX tasks_by_person",
+        "DROP INDEX tasks_by_line",
+        """CREATE INDEX tasks_by_span ON closed_tasks ((closed_at / 2419200), responsible_id, closed_at, gone,
+            created_by, line, group_id, estimate_s, first_deadline)""",
+        "CREATE INDEX tasks_by_line ON closed_tasks (line) WHERE line IS NOT NULL",
+        "ALTER TABLE closed_tasks ADD COLUMN department_id INTEGER",
+        """UPDATE closed_tasks SET department_id = (
+            SELECT max(department_id) FROM packed_lines WHERE task_id = closed_tasks.id
+        ) WHERE id IN (SELECT task_id FROM packed_lines WHERE department_id IS NOT NULL)""",
+        """CREATE INDEX tasks_by_department ON closed_tasks (department_id, responsible_id, closed_at)
+            WHERE department_id IS NOT NULL""",
+    ):
+        db.execute(statement)
+
+
 MIGRATIONS = (
     m001_orders,
     m002_history,
@@ -509,6 +531,7 @@ MIGRATIONS = (
     m015_packed_orders,
     m016_analysts,
     m017_compact_rows,
+    m018_closings_by_span,
 )
 NAMES = frozenset(migration.__name__ for migration in MIGRATIONS)
 

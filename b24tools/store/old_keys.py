@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from b24tools.core.org_structure import fold_signs, key_name
+from b24tools.core.names import fold_signs, key_name
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

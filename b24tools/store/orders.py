@@ -230,14 +230,16 @@ class Orders:
         by_id = self._db.query("SELECT * FROM orders WHERE id = ?", [name])
         return [_read_order(row) for row in by_id or self._db.query("SELECT * FROM orders WHERE number = ?", [name])]
 
-    def list_all(self, *, with_over: bool, since: int | None = None) -> list[OrderRow]:
-        """Return the orders that are not over, or all; with `since` those, too, that changed after this number."""
-        where = "1 = 1" if with_over else "is_over = 0 OR changed_no > ?"
-        values = [] if with_over else [self.last_change() if since is None else since]
-        found = self._db.query(f"SELECT * FROM orders WHERE {where} ORDER BY first_sent_at, id", values)  # noqa: S608 - constants
-        return [_read_order(row) for row in found]
+    def list_all(self) -> list[OrderRow]:
+        """Return all orders, in the sequence in which they were sent first."""
+        return [_read_order(row) for row in self._db.query("SELECT * FROM orders ORDER BY first_sent_at, id")]
 
-    def list_open(self, unstaged: Collection[str] | None = None) -> list[str]:
+    def list_open(self, since: int | None = None) -> list[OrderRow]:
+        """Return the orders that are not over; with `since` those, too, that changed after this number."""
+        sql = "SELECT * FROM orders WHERE is_over = 0 OR changed_no > ? ORDER BY first_sent_at, id"
+        return [_read_order(row) for row in self._db.query(sql, [self.last_change() if since is None else since])]
+
+    def open_ids(self, unstaged: Collection[str] | None = None) -> list[str]:
         """Return the ids of the orders that are not over; without stages of 1C's own only those that are given."""
         staged = "EXISTS (SELECT 1 FROM order_tasks WHERE order_id = orders.id AND stage <> 0)"
         sql = f"SELECT id, {staged} AS is_staged FROM orders WHERE is_over = 0 ORDER BY first_sent_at, id"  # noqa: S608 - constants

@@ -10,6 +10,7 @@ What SQL asks for (keys, tasks, people, times) stays in rows for ever; what is r
 - `packed_texts`: the details of some orders of one night, compressed together, a line of JSON each: what was sent,
   decisions, attachments, and what was done for each line.
 - `packed_people`, `packed_positions`: when they last were in any of these lines, so that no run has to read them all.
+- `closed_tasks.department_id`: whose line it is that the task is of, of packed lines only, for the same reason.
 
 `retention` packs at night. Whoever changes an order unpacks it before: then all is in the usual tables again.
 Before m017 only details were packed: such an order has its lines in `order_tasks`, and no `title_end`.
@@ -103,6 +104,7 @@ class Packed:
             self._db.insert("packed_lines", narrow)
             self._pack_history(order_id, number)
         self._note_people(chain.from_iterable(lines.values()), now)
+        self.note_departments(row["task_id"] for rows in lines.values() for row in rows if row["task_id"] is not None)
         self._note_positions(order_ids)
         self._drop_rows(order_ids)
 
@@ -158,6 +160,14 @@ class Packed:
         values = [(row["responsible_id"], row["assigned_at"]) for row in given if row["assigned_at"] <= at]
         self._db.execute_many(sql, values)
 
+    def note_departments(self, task_ids: Iterable[int]) -> None:
+        """Note whose lines the closed ones of these tasks are of, as far as the lines are packed. In a transaction."""
+        sql = "SELECT department_id, task_id FROM packed_lines WHERE task_id IN (?) AND department_id IS NOT NULL"
+        least = self._db.query("SELECT min(task_id) FROM packed_lines")[0][0]  # a first year has many that are older
+        ids = [one for one in task_ids if least is not None and one >= least]
+        found = [tuple(row) for row in self._db.query_in(sql, ids)]
+        self._db.execute_many("UPDATE closed_tasks SET department_id = ? WHERE id = ?", found)
+
     def _note_positions(self, order_ids: Sequence[str]) -> None:
         """Note when each position was last in an order that is packed."""
         sql = (
@@ -194,6 +204,11 @@ class Packed:
             for row in list(self._db.query_in("SELECT * FROM packed_orders WHERE order_id IN (?)", packed)):
                 self._write_rows(row["order_id"], self._read_details(row["text_number"], row["place"]))
                 self.forget_details([row["order_id"]])
+                self._db.execute(
+                    "UPDATE closed_tasks SET department_id = NULL"
+                    " WHERE id IN (SELECT task_id FROM packed_lines WHERE order_number = ?)",
+                    [row["number"]],
+                )
                 self._db.execute("DELETE FROM packed_lines WHERE order_number = ?", [row["number"]])
                 self._db.execute("DELETE FROM packed_history WHERE order_number = ?", [row["number"]])
                 self._db.execute("DELETE FROM packed_orders WHERE number = ?", [row["number"]])
@@ -242,6 +257,8 @@ class Packed:
     def lines_of_keys(self, keys: Iterable[str]) -> list[dict[str, Any]]:
         """Return the packed lines with these keys, likewise."""
         wanted = set(keys)
+        if not self._db.query("SELECT 1 FROM packed_orders LIMIT 1"):  # as in a first year
+            return []
         owners = {owner for owner, _end in map(split_key, wanted) if owner}
         whole = map(_widen, self._db.query_in(_LINES.format(condition="packed_lines.key IN (?)"), wanted))
         return list({line["key"]: line for line in (*self.lines(owners), *whole) if line["key"] in wanted}.values())

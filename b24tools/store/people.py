@@ -9,6 +9,7 @@ from datetime import datetime
 from b24tools.core import clock
 from b24tools.core.models import Department, Person
 from b24tools.core.timestamps import to_seconds, to_text
+from b24tools.store.closings import within
 from b24tools.store.database import Database
 from b24tools.store.snapshot_runs import Run, SnapshotRuns
 
@@ -106,11 +107,10 @@ class People:
     def missing(self, start: datetime, end: datetime) -> dict[int, int]:
         """Return unknown people who are responsible for counted tasks of the window, each with one of these tasks."""
         sql = (
-            "SELECT responsible_id, max(id) AS task_id FROM closed_tasks"
-            " WHERE closed_at >= ? AND closed_at < ? AND gone = 0"
+            f"SELECT responsible_id, max(id) AS task_id FROM closed_tasks WHERE {within()} AND gone = 0"  # noqa: S608
             " AND responsible_id NOT IN (SELECT id FROM people) GROUP BY 1 ORDER BY 1"
         )
-        found = self._db.query(sql, [to_seconds(start), to_seconds(end)])
+        found = self._db.query(sql, {"start": to_seconds(start), "end": to_seconds(end)})
         return {row["responsible_id"]: row["task_id"] for row in found}
 
     def last_read(self, what: str, now: datetime) -> datetime | None:

@@ -26,7 +26,7 @@ from b24tools.core.database_url import DatabaseUrl
 from b24tools.core.i18n import _
 from b24tools.store import migrations, postgres_schema
 from b24tools.store.database import Database, ServerError
-from b24tools.store.postgres_connection import connect, explain, idle
+from b24tools.store.postgres_connection import connect, explain, idle, put_away
 from b24tools.store.postgres_repeat import ATTEMPTS, Journal, is_collision
 
 ROWS_AT_ONCE = 500
@@ -70,6 +70,7 @@ class PostgresDatabase(Database):
         self.watches_schema = False  # once it is up to date: a newer b24tools may raise it
         self._writer = None
         self._journal: Journal | None = None  # of the transaction that is open
+        self._is_synced_later = False
         self._afterwards = []
 
     @property
@@ -79,8 +80,17 @@ class PostgresDatabase(Database):
 
     def close(self) -> None:
         """Close the connection, or leave it to the next one who opens this schema."""
-        if not (self.may_be_used_again and idle.take_back(self.address, self.connection)):  # type: ignore[arg-type]
+        if not (self.may_be_used_again and put_away(self.address, self.connection)):  # type: ignore[arg-type]
             self.connection.close()
+
+    @contextmanager
+    def synced_later(self) -> Iterator[None]:
+        """Let what the block saves reach the disk with the next transaction after it, or within a second."""
+        self._is_synced_later = True
+        try:
+            yield
+        finally:
+            self._is_synced_later = False
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -121,9 +131,10 @@ class PostgresDatabase(Database):
             steps = f"(SELECT count(*) FROM {postgres_schema.TABLE})"  # noqa: S608 - a constant
         # one way to the server and back; what is read after the lock is read when it is held, whatever the server's
         # default level of isolation is
-        cursor = self.run(
-            f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({lock}); SELECT {is_held}, {steps}"
-        )
+        begin = "BEGIN ISOLATION LEVEL READ COMMITTED"
+        if self._is_synced_later:
+            begin += "; SET LOCAL synchronous_commit = off"
+        cursor = self.run(f"{begin}; SELECT pg_advisory_xact_lock({lock}); SELECT {is_held}, {steps}")
         while cursor.nextset():
             pass
         still_held, steps_found = cursor.fetchone()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import psycopg
@@ -18,6 +17,7 @@ from b24tools.core import errors
 from b24tools.core.database_url import DatabaseUrl
 from b24tools.core.i18n import _
 from b24tools.store.database import BUSY_TIMEOUT_S, Conflict, ServerError
+from b24tools.store.idle_connections import IdleConnections
 
 IDLE_S = 60  # a machine that dies in the middle of a transaction holds the others up no longer
 _CONNECTING = {
@@ -176,58 +176,19 @@ def _read_pid(connection: psycopg.Connection[Any]) -> int:
 _pooled: set[DatabaseUrl] = set()  # those behind a pooler of sessions
 
 
-class IdleConnections:
-    """Connections that wait to be used again; none outside of `serve`."""
-
-    def __init__(self) -> None:
-        self.most = 0
-        self._found: list[tuple[DatabaseUrl, psycopg.Connection[Any]]] = []
-        self._lock = threading.Lock()
-
-    def take(self, address: DatabaseUrl) -> psycopg.Connection[Any] | None:
-        """Return one to this schema that was still good when it was last used."""
-        with self._lock:
-            for number, (known, connection) in enumerate(self._found):
-                if known == address:
-                    del self._found[number]
-                    return connection
-        return None
-
-    def take_back(self, address: DatabaseUrl, connection: psycopg.Connection[Any]) -> bool:
-        """Put one away; False where it is lost, or there are enough."""
-        try:
-            if connection.info.transaction_status != TransactionStatus.IDLE:
-                connection.execute("ROLLBACK")
-        except psycopg.Error:
-            return False
-        with self._lock:
-            # what a session may write is settled when it begins
-            is_read_only = connection.info.parameter_status("default_transaction_read_only") == "on"
-            is_wanted = not (connection.closed or is_read_only) and len(self._found) < self.most
-            if is_wanted:
-                self._found.append((address, connection))
-        return is_wanted
-
-    def clear(self) -> None:
-        """Close them all."""
-        with self._lock:
-            found, self._found = self._found, []
-        for _address, connection in found:
-            connection.close()
+idle: IdleConnections[psycopg.Connection[Any]] = IdleConnections()
 
 
-idle = IdleConnections()
-
-
-@contextmanager
-def reuse_connections(most: int) -> Iterator[None]:
-    """Leave so many connections open between their users, until the block ends."""
-    idle.most = most
+def put_away(address: DatabaseUrl, connection: psycopg.Connection[Any]) -> bool:
+    """Let a connection wait for its next user; False where it is lost, or there are enough."""
     try:
-        yield
-    finally:
-        idle.most = 0
-        idle.clear()
+        if connection.info.transaction_status != TransactionStatus.IDLE:
+            connection.execute("ROLLBACK")
+    except psycopg.Error:
+        return False
+    # what a session may write is settled when it begins
+    is_read_only = connection.info.parameter_status("default_transaction_read_only") == "on"
+    return not (connection.closed or is_read_only) and idle.put_away(address, connection)
 
 
 def explain(error: Exception, connection: psycopg.Connection[Any] | None = None) -> ServerError:

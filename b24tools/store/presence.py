@@ -36,14 +36,18 @@ class Presence:
 
     def homes(self, user_ids: Collection[int]) -> dict[int, int]:
         """Return the departments of these people, of those who are active and have one."""
-        sql = "SELECT id, department_id FROM people WHERE active = 1 AND department_id IS NOT NULL"
-        return {row[0]: row[1] for row in self._db.query(sql) if row[0] in user_ids}
+        return {user_id: home for user_id, home in read_homes(self._db).items() if user_id in user_ids}
 
     def members(self, hidden: Collection[int], inside: Collection[int] | None = None) -> list[int]:
         """Return the active people with a department, of these departments where they are given, without the hidden."""
-        sql = "SELECT id, department_id FROM people WHERE active = 1 AND department_id IS NOT NULL ORDER BY id"
         return [
             user_id
-            for user_id, department_id in self._db.query(sql)
-            if user_id not in hidden and (inside is None or department_id in inside)
+            for user_id, home in read_homes(self._db).items()
+            if user_id not in hidden and (inside is None or home in inside)
         ]
+
+
+def read_homes(db: Database) -> dict[int, int]:
+    """Return the first department of each active person who has one, by the person's id."""
+    sql = "SELECT id, department_id FROM people WHERE active = 1 AND department_id IS NOT NULL ORDER BY id"
+    return dict(map(tuple, db.query(sql)))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from b24tools.core import data_folder
 from b24tools.store.database import Database
 
 _SAVES = "ledger_saves"  # among the counters
+DIGITS = 20  # always as many bytes, so that a cut leaves the number before or this one
 
 
 class SaveCounter:
@@ -40,7 +42,4 @@ class SaveCounter:
         if self._path is None or self._db.is_read_only:
             return
         with suppress(OSError):
-            new = self._path.with_suffix(".new")
-            new.touch(mode=0o600)
-            new.write_text(str(count), encoding="ascii")
-            new.replace(self._path)
+            data_folder.write_in_place(self._path, str(count).encode().rjust(DIGITS))

@@ -9,12 +9,11 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from b24tools.core import clock, data_folder
+from b24tools.core import clock
+from b24tools.core.data_folder import OWN_FILES, SHARED, write_whole
 from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database, Row
 
-NAMES = ("calendar.json", "people.json")
-COMMON = "shared.json"  # what each was when the folder and the database had last the same
 _FILE = "file: "  # before the name, in the table noticed; the value of one that was deleted is empty
 
 _log = logging.getLogger("b24tools")
@@ -27,8 +26,11 @@ def share(db: Database, folder: Path) -> None:
     deletion. A folder that was never shared deletes nothing. Raises OSError where a file cannot be written.
     """
     common = _read_common(folder)  # before the files, and those before the rows: what others do meanwhile is a change
-    texts = {name: _read(folder / name) for name in NAMES}
-    found = db.query("SELECT what, value, noticed_at FROM noticed WHERE what IN (?, ?)", [_FILE + one for one in NAMES])
+    texts = {name: _read(folder / name) for name in OWN_FILES}
+    found = db.query(
+        "SELECT what, value, noticed_at FROM noticed WHERE what IN (?, ?)",
+        [_FILE + one for one in OWN_FILES],
+    )
     rows = {row["what"].removeprefix(_FILE): row for row in found}
     after = dict(common)
     for name, text in texts.items():
@@ -45,8 +47,8 @@ def share(db: Database, folder: Path) -> None:
         if row or text:
             after[name] = _digest(text)
     if after != common:
-        data_folder.touch(folder / COMMON)
-        (folder / COMMON).write_text(json.dumps(after), encoding="utf-8")
+        with write_whole(folder / SHARED) as file:
+            file.write(json.dumps(after).encode())
 
 
 def _is_ours_newer(path: Path, text: str | None, row: Row | None, common: str | None) -> bool:
@@ -76,12 +78,10 @@ def _put(path: Path, text: str | None, row: Row | None) -> None:
     if text is None or row is None:
         path.unlink(missing_ok=True)
         return
-    new = path.with_suffix(".new.json")
-    data_folder.touch(new)
-    new.write_bytes(text.encode())
+    with write_whole(path) as file:
+        file.write(text.encode())
     at = from_text(row["noticed_at"]).timestamp()
-    os.utime(new, (at, at))
-    new.replace(path)
+    os.utime(path, (at, at))
 
 
 def _read(path: Path) -> str | None:
@@ -96,10 +96,10 @@ def _read(path: Path) -> str | None:
 
 def _read_common(folder: Path) -> dict[str, str]:
     try:
-        found = json.loads((folder / COMMON).read_bytes())
+        found = json.loads((folder / SHARED).read_bytes())
     except (OSError, ValueError):
         return {}
-    return {name: found[name] for name in NAMES if isinstance(found, dict) and isinstance(found.get(name), str)}
+    return {name: found[name] for name in OWN_FILES if isinstance(found, dict) and isinstance(found.get(name), str)}
 
 
 def _changed_at(path: Path) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from b24tools.core import clock, periods
 from b24tools.core.line_keys import KEY_PREFIX, number_line
 from b24tools.core.models import Status, TaskRecord
 from b24tools.core.timestamps import seconds_to_text, text_to_seconds, to_seconds, to_text
+from b24tools.store.closings import within
 from b24tools.store.database import Database
 from b24tools.store.packed import Packed
 from b24tools.store.snapshot_runs import Run, SnapshotRuns
@@ -21,6 +23,7 @@ _OF_RECORD = TaskRecord._fields.index("responsible_name")  # who that is, the pe
 _COLUMNS = (*TaskRecord._fields[:_OF_RECORD], "week", "gone", "saved_at", "read_no", "line", "first_deadline")
 _COUNTED = ("title", "responsible_id", "group_id", "status", "closed_at", "deadline", "estimate_s", "gone")
 _COUNTED_OF = itemgetter(*map(_COLUMNS.index, _COUNTED))
+_FIRST_TASKS = "SELECT min(task_id) FROM order_tasks UNION ALL SELECT min(task_id) FROM packed_lines"  # of the ledger
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Tasks:
         lines, deadlines = self._read_lines(tasks), self._first_deadlines([task.id for task in tasks])
         saved_at, latest = to_seconds(now), to_seconds(clock.latest_known(now))
         rows, outdated = [], []
-        new_lines: set[int] = set()
+        new_lines: list[int] = []
         for task in tasks:
             known = before.get(task.id)
             gone = task.closed_at is None
@@ -81,7 +84,7 @@ class Tasks:
             row = (*task[:_OF_RECORD], week, int(gone), saved_at, read_no, line or line_before, first)
             new = _COUNTED_OF(row)
             if line is not None and line != line_before:
-                new_lines.add(line)
+                new_lines.append(line)
             kind = "new" if known is None else "same" if known[2] == new else "changed"
             counts[kind][week or ""] = counts[kind].get(week or "", 0) + 1
             if kind != "same":
@@ -89,8 +92,9 @@ class Tasks:
             rows.append(row)
             before[task.id] = task.changed_at, read_no, new, row[-2:]
         self._db.execute_many("UPDATE closed_tasks SET saved_at = ?, read_no = ? WHERE id = ?", outdated)
-        self._db.insert_values("closed_tasks", _COLUMNS, rows, key=["id"])
         self._note_repeated(new_lines)
+        self._db.insert_values("closed_tasks", _COLUMNS, rows, key=["id"])
+        self._packed.note_departments(changes.keys() & lines.keys())
         moved = [(row[0],) for row in rows if row[0] in deadlines]
         self._db.execute_many("DELETE FROM first_deadlines WHERE task_id = ?", moved)  # the task has it now
         projects = {task.group_id: task.group_name for task in tasks if task.group_name}
@@ -134,11 +138,11 @@ class Tasks:
 
         Call it inside a transaction.
         """
-        where = "closed_at >= ? AND closed_at < ? AND read_no < ? AND gone = 0"
-        window = [to_seconds(run.start), to_seconds(run.end), run.first_no]
+        where = f"{within()} AND read_no < :first_no AND gone = 0"
+        window = {"start": to_seconds(run.start), "end": to_seconds(run.end), "first_no": run.first_no}
         found = self._db.query(f"SELECT id, week FROM closed_tasks WHERE {where}", window)  # noqa: S608 - a constant
         if found:
-            self._db.execute(f"UPDATE closed_tasks SET gone = 1, read_no = ? WHERE {where}", [run.first_no, *window])  # noqa: S608 - a constant
+            self._db.execute(f"UPDATE closed_tasks SET gone = 1, read_no = :first_no WHERE {where}", window)  # noqa: S608 - a constant
         return {row["id"]: row["week"] for row in found}
 
     def count_followed(self, reading: int) -> int:
@@ -151,11 +155,9 @@ class Tasks:
 
     def count_by_week(self, start: datetime, end: datetime) -> dict[str, int]:
         """Count the closed tasks of the window by week label."""
-        sql = (
-            "SELECT week, count(*) AS n FROM closed_tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0"
-            " GROUP BY week"
-        )
-        return {row["week"]: row["n"] for row in self._db.query(sql, [to_seconds(start), to_seconds(end)])}
+        sql = f"SELECT week, count(*) AS n FROM closed_tasks WHERE {within()} AND gone = 0 GROUP BY week"  # noqa: S608
+        found = self._db.query(sql, {"start": to_seconds(start), "end": to_seconds(end)})
+        return {row["week"]: row["n"] for row in found}
 
     def closing(self, task_id: int) -> tuple[datetime, int] | None:
         """Return when a task was closed, and who is responsible for it; None where it is not known to be closed."""
@@ -171,11 +173,11 @@ class Tasks:
     def closed_ids(self, start: datetime, end: datetime, absent: Collection[int] = ()) -> dict[int, list[int]]:
         """Return the closed tasks of the window by who is responsible, without the `absent`."""
         sql = (
-            "SELECT responsible_id, id FROM closed_tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0"
+            f"SELECT responsible_id, id FROM closed_tasks WHERE {within()} AND gone = 0"  # noqa: S608 - constants
             " ORDER BY responsible_id, id"
         )
         found: dict[int, list[int]] = {}
-        for row in self._db.query(sql, [to_seconds(start), to_seconds(end)]):
+        for row in self._db.query(sql, {"start": to_seconds(start), "end": to_seconds(end)}):
             if row["responsible_id"] not in absent:
                 found.setdefault(row["responsible_id"], []).append(row["id"])
         return found
@@ -186,11 +188,13 @@ class Tasks:
         found = self._db.query_in(f"SELECT {columns} FROM closed_tasks WHERE id IN (?)", task_ids)  # noqa: S608 - names of ours
         return {row[0]: (row[1], row[2], row[5:], row[3:5]) for row in found}
 
-    def _note_repeated(self, lines: Collection[int]) -> None:
-        """Note which of the orders' lines have several tasks."""
-        sql = "SELECT line FROM closed_tasks WHERE line IN (?) GROUP BY line HAVING count(*) > 1"
-        found = [(row["line"],) for row in self._db.query_in(sql, lines)]
-        self._db.execute_many("INSERT INTO repeated_lines (line) VALUES (?) ON CONFLICT DO NOTHING", found)
+    def _note_repeated(self, lines: Sequence[int]) -> None:
+        """Note which of the orders' lines have several tasks. `lines`: those of tasks that are about to be saved."""
+        sql = "SELECT line FROM closed_tasks WHERE line IN (?)"
+        found = {row[0] for row in self._db.query_in(sql, sorted(lines))}  # as the index has them
+        found |= {line for line, count in Counter(lines).items() if count > 1}
+        sql = "INSERT INTO repeated_lines (line) VALUES (?) ON CONFLICT DO NOTHING"
+        self._db.execute_many(sql, [(line,) for line in found])
 
     def _first_deadlines(self, task_ids: Sequence[int]) -> dict[int, int | None]:
         """Return the first deadlines that the tasks were seen with while they were open."""
@@ -202,22 +206,25 @@ class Tasks:
 
         The ledger knows a line's task by its id; one that it does not know by the key that the task carries.
         """
-        found = self._packed.other_tasks()
+        columns = itemgetter("key", "first_deadline")
+        found = {task_id: columns(line) for task_id, line in self._packed.other_tasks().items()}
         sql = (
             "SELECT other.value, order_tasks.key, first_deadline"  # noqa: S608 - constants
             f" FROM order_tasks, {self._db.json_numbers('other_tasks')} AS other WHERE other_tasks <> '[]'"
         )
-        found |= {row["value"]: dict(row) for row in self._db.query(sql)}
+        found |= {row[0]: (row[1], row[2]) for row in self._db.query(sql)}
+        # most tasks of a first year are older than the ledger
+        least = min((row[0] for row in self._db.query(_FIRST_TASKS) if row[0] is not None), default=None)
+        ids = [task.id for task in tasks if least is not None and task.id >= least]
         sql = "SELECT task_id, key, first_deadline FROM all_lines WHERE task_id IN (?)"
-        found |= {row["task_id"]: dict(row) for row in self._db.query_in(sql, [task.id for task in tasks])}
+        found |= {row[0]: (row[1], row[2]) for row in self._db.query_in(sql, ids)}
         keys = {task.id: task.xml_id for task in tasks if task.xml_id.startswith(KEY_PREFIX) and task.id not in found}
-        known = {line["key"]: line for line in self._packed.lines_of_keys(keys.values())}
-        sql = "SELECT key, first_deadline FROM order_tasks WHERE key IN (?)"
-        known |= {row["key"]: dict(row) for row in self._db.query_in(sql, set(keys.values()))}
-        found |= {task_id: known.get(key, {"key": key, "first_deadline": None}) for task_id, key in keys.items()}
-        return {
-            task_id: (number_line(row["key"]), text_to_seconds(row["first_deadline"])) for task_id, row in found.items()
-        }
+        known = {line["key"]: line["first_deadline"] for line in self._packed.lines_of_keys(keys.values())}
+        if self._db.query("SELECT 1 FROM order_tasks LIMIT 1"):
+            sql = "SELECT key, first_deadline FROM order_tasks WHERE key IN (?)"
+            known |= {row[0]: row[1] for row in self._db.query_in(sql, set(keys.values()))}
+        found |= {task_id: (key, known.get(key)) for task_id, key in keys.items()}
+        return {task_id: (number_line(key), text_to_seconds(first)) for task_id, (key, first) in found.items()}
 
 
 def _compare(one: int | None, other: int | None, latest: int) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from b24tools.core import errors
 from b24tools.core.database_url import Location
 from b24tools.core.i18n import _
-from b24tools.store.database import Database, check_empty
+from b24tools.store.database import Database, check_empty, list_companions
 
 
 class Watch:
@@ -24,7 +24,7 @@ class Watch:
         self._name, self._schema = path.name, database.identify()
         self._files: list[Path] = []
         if isinstance(path, Path):
-            self._files = [path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))]
+            self._files = [path, *list_companions(path)]
         self._identities = [_identify(file) for file in self._files]
 
     def check(self, database: Database | None = None) -> None:

@@ -8,9 +8,21 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from b24tools.core.timestamps import seconds_to_text, to_seconds, to_text
-from b24tools.store import leaderboard
+from b24tools.store import closings, leaderboard
 from b24tools.store.database import Database
 
+# who has closed a packed line of which department, one look into the index each; the last person of each is NULL
+_PAIRS = """WITH RECURSIVE departments_with_lines (department_id) AS (
+    SELECT min(department_id) FROM closed_tasks WHERE department_id IS NOT NULL
+    UNION ALL SELECT (SELECT min(department_id) FROM closed_tasks WHERE department_id > known.department_id)
+        FROM departments_with_lines AS known WHERE department_id IS NOT NULL
+), pairs (department_id, responsible_id) AS (
+    SELECT department_id, (SELECT min(responsible_id) FROM closed_tasks WHERE department_id = known.department_id)
+        FROM departments_with_lines AS known WHERE department_id IS NOT NULL
+    UNION ALL SELECT department_id, (SELECT min(responsible_id) FROM closed_tasks
+            WHERE department_id = known.department_id AND responsible_id > known.responsible_id)
+        FROM pairs AS known WHERE responsible_id IS NOT NULL
+)"""
 COUNTS = leaderboard.COUNTS.replace(":count_own = 1", "(SELECT value FROM settings WHERE key = 'count_own') = '1'")
 
 
@@ -22,8 +34,7 @@ class WorkHistory:
 
     def first_closing(self, user_id: int) -> str | None:
         """Return when this person closed the first task that is known, UTC."""
-        sql = "SELECT min(closed_at) FROM closed_tasks WHERE responsible_id = ? AND gone = 0"
-        return seconds_to_text(self._db.query(sql, [user_id])[0][0])
+        return seconds_to_text(closings.find_first(self._db, user_id))
 
     def by_week(
         self, user_ids: Collection[int], edges: Sequence[datetime], group_id: int | None = None
@@ -33,11 +44,12 @@ class WorkHistory:
         totals = {user_id: [(0, 0)] * (len(starts) - 1) for user_id in user_ids}
         if not user_ids:
             return totals
-        # by the people: else all that was closed in the time would be read
-        table = f"closed_tasks AS tasks {self._db.indexed_by('tasks_by_person')}"
+        # span by span: else all that was closed in the time would be read
+        spans = range(starts[0] // closings.SPAN_S, starts[-1] // closings.SPAN_S + 1)
         sql = (
-            f"SELECT responsible_id, closed_at, estimate_s FROM {table}"  # noqa: S608 - numbers and constants
-            f" WHERE responsible_id IN ({', '.join(map(str, user_ids))}) AND {self._within(group_id)}"
+            "SELECT responsible_id, closed_at, estimate_s FROM closed_tasks AS tasks"  # noqa: S608 - numbers and constants
+            f" WHERE {closings.SPAN} IN ({', '.join(map(str, spans))})"
+            f" AND responsible_id IN ({', '.join(map(str, user_ids))}) AND {self._within(group_id)}"
         )
         values = {"start": starts[0], "end": starts[-1], "group_id": group_id}
         for user_id, closed_at, estimate_s in self._db.query(sql, values):
@@ -49,18 +61,25 @@ class WorkHistory:
     def departments_worked_for(
         self, start: datetime, end: datetime, group_id: int | None = None
     ) -> list[tuple[int, int, list[int]]]:
-        """Return for whose orders' lines people closed tasks: person, the line's department, the person's own ones."""
-        found = (
-            "SELECT DISTINCT tasks.responsible_id, lines.department_id FROM {tables}"  # noqa: S608 - constants
-            f" WHERE lines.task_id = tasks.id AND lines.department_id IS NOT NULL AND {self._within(group_id)}"
+        """Return for whose orders' lines people closed tasks: person, the line's department, the person's own ones.
+
+        Without those of a person's first department: they are nearly all.
+        """
+        elsewhere = (
+            "people.id = {by}.responsible_id"
+            " AND (people.department_id IS NULL OR people.department_id <> {of}.department_id)"
         )
         # of the lines that are not packed there are few: they come first
-        orders = (
-            "order_tasks AS lines CROSS JOIN closed_tasks AS tasks",
-            "closed_tasks AS tasks, packed_lines AS lines",
+        sql = (
+            f"{_PAIRS} SELECT tasks.responsible_id, lines.department_id, people.department_ids"  # noqa: S608 - constants
+            " FROM order_tasks AS lines CROSS JOIN closed_tasks AS tasks CROSS JOIN people"
+            f" WHERE lines.task_id = tasks.id AND {elsewhere.format(by='tasks', of='lines')}"
+            f" AND lines.department_id IS NOT NULL AND {self._within(group_id)}"
+            " UNION SELECT pairs.responsible_id, pairs.department_id, people.department_ids"
+            f" FROM pairs CROSS JOIN people WHERE {elsewhere.format(by='pairs', of='pairs')} AND EXISTS ("
+            "SELECT 1 FROM closed_tasks AS tasks WHERE tasks.department_id = pairs.department_id"
+            f" AND tasks.responsible_id = pairs.responsible_id AND {self._within(group_id)})"
         )
-        either = " UNION ".join(found.format(tables=tables) for tables in orders)
-        sql = f"SELECT found.*, department_ids FROM ({either}) AS found JOIN people ON people.id = responsible_id"  # noqa: S608
         values = {"start": to_seconds(start), "end": to_seconds(end), "group_id": group_id}
         return [(row[0], row[1], json.loads(row[2])) for row in self._db.query(sql, values)]
 
@@ -88,4 +107,4 @@ class WorkHistory:
 
     def _within(self, group_id: int | None) -> str:
         project = "" if group_id is None else "AND tasks.group_id = :group_id"
-        return f"tasks.closed_at >= :start AND tasks.closed_at < :end {project} AND {COUNTS}"
+        return f"{closings.within()} {project} AND {COUNTS}"

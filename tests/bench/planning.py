@@ -144,7 +144,8 @@ def replan(workers: list[Worker], tasks: list[OpenTask], orders: list[OpenOrder]
     frozen = end_of_next_working_day(CALENDAR, NOW)
     started = time.process_time()
     plan = plan_moves(CALENDAR, NOW, workers, tasks, orders, RULES.step_s, frozen=frozen, candidates=20)
-    return time.process_time() - started, len(plan.moves)
+    weighed = [move.choice for move in plan.moves]  # for whoever asks why
+    return time.process_time() - started, len(weighed)
 
 
 def report(rounds: int = 5) -> str:

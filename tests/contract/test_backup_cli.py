@@ -21,7 +21,6 @@ import pytest
 from b24tools import context
 from b24tools.cli import app
 from b24tools.core import locks
-from b24tools.jobs import backup as job
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
 from b24tools.store import open_store
@@ -346,7 +345,7 @@ def test_a_full_disk_leaves_nothing_behind(
     def refuse(*_arguments: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(job.os, "fsync", refuse)
+    monkeypatch.setattr(os, "fsync", refuse)
     status, _out, err = b24tools("backup", tmp_path / "a.zip")
 
     assert (1, f"{tmp_path / 'a.zip'}: No space left on device. Make room on that disk.\n") == (status, err)

@@ -14,9 +14,9 @@ import pytest
 
 from b24tools import context
 from b24tools.core import periods
+from b24tools.render import board_page
 from b24tools.sandbox import demo_company
 from b24tools.server.auth import Access
-from b24tools.server.routes import leaderboard
 from b24tools.store import open_store
 from tests.support import closed_tasks as closed
 from tests.support.server import BOARD, SERVE, Served, hash_inlined, serving
@@ -78,7 +78,7 @@ def test_nothing_in_the_setup_ends_its_element() -> None:
     """Whatever the words hold."""
     setup = {"words": {"new": "</script><script>alert(1)</script><!--"}}
 
-    content = bytes(leaderboard.render_board(closed.THIS, "tasks", "auto", setup).body).decode()
+    content = board_page.to_html(closed.THIS, "tasks", "auto", setup)
 
     assert setup == setup_of(content)
     assert 2 == content.count("</script>")

@@ -15,7 +15,7 @@ from rich.console import Console
 from b24tools import context
 from b24tools.cli import app
 from b24tools.core import config, i18n
-from b24tools.jobs.doctor.checks import Finding
+from b24tools.jobs.doctor.checks import Report
 from b24tools.render import console as render_console
 from b24tools.render import doctor
 from b24tools.sandbox import demo_company, server
@@ -301,10 +301,10 @@ def test_a_terminal_shows_marks_and_the_mend_below(monkeypatch: pytest.MonkeyPat
     """In 80 columns, under headings; plain signs where the terminal has no others."""
     missing = "missing; stores the orders' files: orders with files fail without it"
     checks = [
-        Finding("ok", "https://portal.example, user 1", title="webhook", section="The portal"),
-        Finding("fail", missing, "tick it", title="scope disk", section="The portal"),
-        Finding("warn", "nobody", "`b24tools`", title="Сварщик", section="Order 7"),
-        Finding(
+        Report("ok", "https://portal.example, user 1", title="webhook", section="The portal"),
+        Report("fail", missing, "tick it", title="scope disk", section="The portal"),
+        Report("warn", "nobody", "`b24tools`", title="Сварщик", section="Order 7"),
+        Report(
             "ok", "50 characters", title="xml_id", section="The test task (for sending to us: no names, no secrets)"
         ),
     ]

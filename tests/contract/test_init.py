@@ -15,7 +15,7 @@ import pytest
 
 from b24tools.cli import app
 from b24tools.cli import init as cli_init
-from b24tools.core import config
+from b24tools.core import config, env_file
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.state import Portal
 from b24tools.store import open_store
@@ -50,7 +50,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def read_values(path: Path = Path(".env")) -> dict[str, str]:
     """What a settings file says, by the settings that it sets."""
     text = path.read_text("utf-8")
-    return {name: config.read_value(path, name) for name in config.names() if f"\n{name}=" in f"\n{text}"}
+    return {name: env_file.read_value(path, name) for name in config.names() if f"\n{name}=" in f"\n{text}"}
 
 
 def test_init_writes_what_it_found_without_a_question(
@@ -156,7 +156,7 @@ def test_init_takes_a_file_from_no_one(portal: tuple[Portal, str], monkeypatch: 
     assert 0 == app.main(["init", "--yes", "--folder", "Файлы"])
 
     assert (file, owner, 0o600) == (Path(".env").readlink(), file.owner(), stat.S_IMODE(file.stat().st_mode))
-    assert ("Other", "Файлы") == tuple(config.read_value(file, name) for name in ("B24_GROUP", "B24_FOLDER"))
+    assert ("Other", "Файлы") == tuple(env_file.read_value(file, name) for name in ("B24_GROUP", "B24_FOLDER"))
     assert "export" not in file.read_text("utf-8")
 
 

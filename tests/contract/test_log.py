@@ -27,9 +27,9 @@ WRITE = """
 import logging, sys
 from pathlib import Path
 from b24tools.core.config import Settings
-from b24tools.server import log_setup
-log_setup.MOST_BYTES, log_setup.OLD_FILES = 20_000, 9
-with log_setup.write_command_log(Settings.model_validate({"B24_DATA_DIR": Path(sys.argv[1])})):
+from b24tools.core import log_file
+log_file.MOST_BYTES, log_file.OLD_FILES = 20_000, 9
+with log_file.write_command_log(Settings.model_validate({"B24_DATA_DIR": Path(sys.argv[1])})):
     for number in range(300):
         logging.getLogger("b24tools.command").info("%s %d %s", sys.argv[2], number, "x" * 50)
 """

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from b24tools import context
-from b24tools.core import config, errors
+from b24tools.core import config, errors, log_file
 from b24tools.sandbox import demo_company
-from b24tools.server import log_setup, run
+from b24tools.server import auth
 from b24tools.server.auth import Access
 from b24tools.store.people import People
 from tests.support.server import BOARD, FORM, OUTGOING, SERVE, Served, as_bytes, event_body, head, order, raw, serving
@@ -243,25 +243,25 @@ def settings(folder: Path, **more: Any) -> config.Settings:
 def test_the_network_is_not_let_in_without_a_token(tmp_path: Path, host: str) -> None:
     """Exit status 2, unless that is said to be wanted."""
     with pytest.raises(errors.ConfigError) as caught:
-        run.choose_access(settings(tmp_path), host, no_auth=False)
+        auth.choose_access(settings(tmp_path), host, no_auth=False)
 
     assert f"{host} is open to the network, and B24_SERVE_TOKEN is not set" == caught.value.message
-    assert Access() == run.choose_access(settings(tmp_path), host, no_auth=True)
+    assert Access() == auth.choose_access(settings(tmp_path), host, no_auth=True)
     with_token = settings(tmp_path, B24_SERVE_TOKEN=SERVE, B24_BOARD_TOKEN=BOARD)
-    assert Access(SERVE, BOARD) == run.choose_access(with_token, host, no_auth=False)
+    assert Access(SERVE, BOARD) == auth.choose_access(with_token, host, no_auth=False)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
 def test_this_machine_is_let_in_without_a_token(tmp_path: Path, host: str) -> None:
     """By its own names only."""
-    assert Access(host=host) == run.choose_access(settings(tmp_path), host, no_auth=False)
+    assert Access(host=host) == auth.choose_access(settings(tmp_path), host, no_auth=False)
 
 
 def test_an_address_that_is_none_is_refused(tmp_path: Path) -> None:
     """In one line."""
     for host in ("no such host", "256.1.1.1", ""):
         with pytest.raises(errors.ConfigError):
-            run.choose_access(settings(tmp_path, B24_SERVE_TOKEN=SERVE), host or "…", no_auth=False)
+            auth.choose_access(settings(tmp_path, B24_SERVE_TOKEN=SERVE), host or "…", no_auth=False)
 
 
 # the log
@@ -270,9 +270,9 @@ def test_an_address_that_is_none_is_refused(tmp_path: Path) -> None:
 @pytest.fixture
 def quiet_loggers() -> Iterator[None]:
     """As they were."""
-    before = {name: logging.getLogger(name).handlers[:] for name in log_setup.LOGGERS}
+    before = {name: logging.getLogger(name).handlers[:] for name in log_file.LOGGERS}
     yield
-    assert before == {name: logging.getLogger(name).handlers for name in log_setup.LOGGERS}
+    assert before == {name: logging.getLogger(name).handlers for name in log_file.LOGGERS}
 
 
 def test_each_request_leaves_a_line_without_secrets(
@@ -294,7 +294,7 @@ def test_each_request_leaves_a_line_without_secrets(
 
     monkeypatch.setattr(People, "names", broken)
     with (
-        log_setup.write_log(with_all, 2) as path,
+        log_file.write_log(with_all, 2) as path,
         serving(portal, tmp_path, Access(SERVE, BOARD), BITRIX_OUTGOING_TOKEN=f"older,{OUTGOING}") as served,
     ):
         answers = [
@@ -326,8 +326,8 @@ def test_each_request_leaves_a_line_without_secrets(
 
 def test_the_log_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Old ones are dropped."""
-    monkeypatch.setattr(log_setup, "MOST_BYTES", 1000)
-    with log_setup.write_log(settings(tmp_path), -1):
+    monkeypatch.setattr(log_file, "MOST_BYTES", 1000)
+    with log_file.write_log(settings(tmp_path), -1):
         for number in range(500):
             logging.getLogger("b24tools.serve").info("a line of the log, number %d", number)
 
@@ -342,7 +342,7 @@ def test_a_log_that_cannot_be_written_is_named_and_stops_nothing(
     """Once, however much there is to say."""
     (tmp_path / "log.log").mkdir()
 
-    with log_setup.write_log(settings(tmp_path), -1) as path:
+    with log_file.write_log(settings(tmp_path), -1) as path:
         for number in range(3):
             logging.getLogger("b24tools.serve").info("line %d", number)
 
@@ -354,7 +354,7 @@ def test_a_full_disk_is_named_once_and_shows_nothing(tmp_path: Path, capsys: pyt
     """Not with each line, and not with logging's own words, which repeat the line with its secrets."""
     log = logging.getLogger("b24tools.serve")
     (tmp_path / "log.log").symlink_to("/dev/full")
-    with log_setup.write_log(settings(tmp_path, B24_SERVE_TOKEN=SERVE), -1) as path:
+    with log_file.write_log(settings(tmp_path, B24_SERVE_TOKEN=SERVE), -1) as path:
         for number in range(3):
             log.info("%s %d", SERVE, number)
         path.unlink()
@@ -368,7 +368,7 @@ def test_tracebacks_are_for_the_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     """On stderr only with -vv."""
     shown = {}
     for level in (0, 2):
-        with log_setup.write_log(settings(tmp_path), level) as path:
+        with log_file.write_log(settings(tmp_path), level) as path:
             try:
                 raise KeyError("lost")
             except KeyError:
@@ -386,7 +386,7 @@ def test_stderr_has_as_much_as_was_asked_for(
 ) -> None:
     """The file has everything."""
     log = logging.getLogger("b24tools.serve")
-    with log_setup.write_log(settings(tmp_path), level) as path:
+    with log_file.write_log(settings(tmp_path), level) as path:
         log.info("note")
         log.warning("careful")
         log.error("boom")

@@ -17,8 +17,9 @@ import pytest
 from b24tools import context
 from b24tools.jobs.events import process
 from b24tools.sandbox import demo_company
-from b24tools.server import run, services
-from b24tools.server.routes import orders
+from b24tools.server import services
+from b24tools.server.connections import Connection, OncePerMinute
+from b24tools.server.routes import assign
 from b24tools.store import Store
 from b24tools.store.events import NewEvent
 from tests.contract.test_serve import running
@@ -36,8 +37,8 @@ BODY = start_body("/webhook", 9)
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """The service of the plant, which lets few connections be open."""
     with serving(demo_company.build(context.now), tmp_path / "data", B24_RETRY_SECONDS=0) as opened:
-        monkeypatch.setattr(run.Connection, "most", MOST)
-        monkeypatch.setattr(run, "FRESH_S", 0.0)
+        monkeypatch.setattr(Connection, "most", MOST)
+        monkeypatch.setattr("b24tools.server.connections.FRESH_S", 0.0)
         yield opened
 
 
@@ -119,14 +120,14 @@ def test_idle_heads_go_before_bodies_on_their_way(served: Served) -> None:
 def test_who_does_not_read_the_answer_is_dropped(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """As who does not end the head."""
     lost: list[object] = []
-    monkeypatch.setattr(run, "HEAD_S", 0.3)
-    ordinary = run.Connection.connection_lost
+    monkeypatch.setattr("b24tools.server.connections.HEAD_S", 0.3)
+    ordinary = Connection.connection_lost
 
-    def note_loss(connection: run.Connection, error: Exception | None) -> None:
+    def note_loss(connection: Connection, error: Exception | None) -> None:
         ordinary(connection, error)
         lost.append(connection)
 
-    monkeypatch.setattr(run.Connection, "connection_lost", note_loss)
+    monkeypatch.setattr(Connection, "connection_lost", note_loss)
     request = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with connections(served.port, 1, request * 50):
         wait_until(lambda: len(lost) == 1)
@@ -134,7 +135,7 @@ def test_who_does_not_read_the_answer_is_dropped(served: Served, monkeypatch: py
 
 def test_a_place_is_taken_by_whole_orders_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who sends slowly keeps nobody out."""
-    monkeypatch.setattr(orders, "ORDERS_AT_ONCE", 1)
+    monkeypatch.setattr(assign, "ORDERS_AT_ONCE", 1)
     with (
         serving(demo_company.build(context.now), tmp_path / "data") as served,
         dripping(served.port, 3, start_body("/", 9000), every_s=0.05),
@@ -148,7 +149,7 @@ def test_orders_and_plans_have_places_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, path: str, other: str
 ) -> None:
     """Too many of the one do not keep the other out."""
-    monkeypatch.setattr(orders, name, 0)
+    monkeypatch.setattr(assign, name, 0)
     with serving(demo_company.build(context.now), tmp_path / "data") as served:
         refused, taken = (served.client.post(one, content=as_bytes(order())) for one in (path, other))
 
@@ -203,7 +204,7 @@ def test_a_small_limit_of_open_files_is_enough(tmp_path: Path) -> None:
 
 def test_one_record_of_a_kind_passes_a_minute() -> None:
     """Whatever its arguments."""
-    limit = run.OncePerMinute()
+    limit = OncePerMinute()
 
     def passes(message: str, created: float, *arguments: object) -> bool:
         record = logging.LogRecord("asyncio", logging.ERROR, "", 0, message, arguments, None)

@@ -16,7 +16,7 @@ import pytest
 
 from b24tools import context
 from b24tools.sandbox import demo_company
-from b24tools.server import run, services
+from b24tools.server import connections, services
 from b24tools.server.auth import Access
 from b24tools.store import database
 from tests.support.server import FORM, Served, as_bytes, event_body, head, order, raw, serving, wait_until
@@ -87,7 +87,7 @@ def test_what_is_held_for_too_long_is_to_be_tried_later(tmp_path: Path, monkeypa
             served.client.post("/", content=as_bytes(order())),
         ]
         assert [(503, "30")] * 3 == [(one.status_code, one.headers["retry-after"]) for one in answers]
-        assert [True, True] == [one.json()["detail"].startswith(HELD) for one in answers[:2]]
+        assert [True] * 3 == [one.json()["detail"].startswith(HELD) for one in answers]
         # an event was not stored: health says so until one is
         assert [503, 200, 200] == [
             served.client.get(path).status_code for path in ("/healthz", "/configs", "/leaderboard")
@@ -114,9 +114,30 @@ def test_a_full_disk_is_no_success(served: Served, monkeypatch: pytest.MonkeyPat
     assert [3] == stored(served)
 
 
+def test_where_the_data_are_is_for_the_log_alone(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    """Whichever address is asked, as a program or a browser, and whatever is wrong in the data folder."""
+    folder, content = served.settings.data_dir, as_bytes(order())
+    (folder / "people.json").write_text("{", encoding="utf-8")
+    answers = [served.client.post("/", content=content), served.client.get("/orders")]
+    (folder / "people.json").unlink()
+    assert [(500, True)] * 2 == [(one.status_code, one.json()["detail"].startswith("people.json: ")) for one in answers]
+
+    with (folder / "b24tools.db").open("r+b") as file:
+        file.write(b"no database " * 9)
+    pages = ["/leaderboard/rules", "/board", "/plan", "/why/69", "/orders", "/load", "/today"]
+    answers = [served.client.get(path) for path in ["/leaderboard", "/users", "/configs", *pages]]
+    answers += [served.client.post(path, content=content) for path in ("/", "/plan")]
+    answers += [served.event(1), *(served.client.get(path, headers={"Accept": "text/html"}) for path in pages)]
+
+    assert [(503, False)] * len(answers) == [(one.status_code, str(folder) in one.text) for one in answers]
+    assert "the database b24tools.db is damaged: file is not a database" == answers[0].json()["detail"]
+    said = f"the database {folder / 'b24tools.db'} is damaged: file is not a database"
+    assert len(answers) <= [record.getMessage() for record in caplog.records].count(said)
+
+
 def test_who_never_ends_the_head_of_a_request_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However busily; who is being answered is not."""
-    monkeypatch.setattr(run, "HEAD_S", 0.2)
+    monkeypatch.setattr(connections, "HEAD_S", 0.2)
     with serving(demo_company.build(context.now), tmp_path / "data") as served:
         silent, busy, second = (socket.create_connection(("127.0.0.1", served.port), timeout=10) for _one in range(3))
         with silent, busy, second:

@@ -17,6 +17,7 @@ from b24tools.cli import app
 from b24tools.core.models import Department
 from b24tools.jobs import load
 from b24tools.render import load_page
+from b24tools.render.page_parts import View
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.server import transport
 from b24tools.scheduling import workload
@@ -129,11 +130,13 @@ def test_a_name_that_is_nobodys_or_several_peoples(served: Served) -> None:
         ("/load?weeks=x&sort=y", 'weeks = "x": expected a whole number; sort = "y": expected one of load, name'),
         ("/orders?state=foo", 'state = "foo": expected one of open, at_risk, late, done, all'),
         ("/why/abc", 'task = "abc": expected a whole number'),
+        ("/today?date=x", '"x" is not a day'),
+        ("/orders?changed_since=x", '"x" is neither a cursor nor a span of time'),
         ("/plan?department=x", 'department = "x": expected a whole number'),
         ("/plan?late=perhaps", 'late = "perhaps": expected 1 or 0'),
     ):
         answer = served.client.get(wrong)
-        assert (422, detail) == (answer.status_code, answer.json()["detail"])
+        assert (422, detail, "bad_request") == (answer.status_code, answer.json()["detail"], answer.json()["code"])
     page = served.client.get("/today/Сварщег", headers=HTML)
     assert (404, True) == (page.status_code, "Сварщик" in page.text and "<h1>" in page.text)
 
@@ -167,6 +170,12 @@ def test_the_pages_speak_the_language_asked_for_and_carry_it_on(served: Served) 
     assert 'href="?theme=dark"' in overview  # today
 
 
+def test_programs_are_answered_in_the_language_of_the_server(served: Served) -> None:
+    """Whatever the address says of pages; errors, too."""
+    for path in ("/why/69?", "/why/70000?", "/load?department=Сварщег", "/today?date=x", "/today/zzz?", "/orders/zzz?"):
+        assert served.client.get(path).text == served.client.get(f"{path}&lang=ru").text
+
+
 def test_the_heat_map_tells_cells_apart() -> None:
     """Free, fuller, full; away; no working time. Days of a week that look alike are one cell, as is what is free."""
     monday = date(2026, 11, 23)
@@ -190,8 +199,8 @@ def test_the_heat_map_tells_cells_apart() -> None:
             workload.PersonLoad(3, "Ян Бо", 0, at(23), (), days()),
         ),
     )
-    view = load_page.View(MOSCOW, at(23), 2, "load", "", [(9, "Сварщик")], "./", {})
-    page = load_page.to_html(load.Load((group,), ("something is not known",)), view)
+    filters, view = load_page.Filters(2, "load", "", [(9, "Сварщик")]), View("", MOSCOW, at(23), "./", str, {})
+    page = load_page.to_html(load.Load((group,), ("something is not known",)), filters, view)
     cell = r"<td class=\"((?:cell|off)[^\"]*)\"(?: colspan=\"(\d+)\")?[^>]*>(?:<a [^>]*>)?([^<]*)"
     assert [
         [
@@ -220,8 +229,8 @@ def test_five_hundred_people_are_drawn_in_a_moment() -> None:
     now = datetime(2026, 11, 23, tzinfo=MOSCOW)
     people = [workload.PersonLoad(n, f"Константин Задунайский-{n}", 99 * HOUR, now, (), days) for n in range(500)]
     groups = [load.Group(Department(n, f"Цех {n}", 4, None), tuple(people[n::10])) for n in range(10)]
-    view = load_page.View(MOSCOW, now, 13, "load", "", [], "./", {})
-    page = load_page.to_html(load.Load(tuple(groups), ()), view)
+    filters, view = load_page.Filters(13, "load", "", []), View("", MOSCOW, now, "./", str, {})
+    page = load_page.to_html(load.Load(tuple(groups), ()), filters, view)
     assert 510 * 65 - 510 == page.count("?date=")  # one of the days is free
     assert len(gzip.compress(page.encode())) < 1_000_000
 

@@ -39,7 +39,7 @@ def send(works: Works, number: int, *lines: tuple[str, float], **changes: Any) -
 def stands(works: Works, number: int) -> OrderStanding:
     """How an order stands."""
     with works.tools(dry_run=True) as tools:
-        found = read_standings(tools, rules(route=ROUTE), tools.store.orders.list_all(with_over=True))
+        found = read_standings(tools, rules(route=ROUTE), tools.store.orders.list_all())
     return next(one for one in found.orders if one.row.number == str(number))
 
 

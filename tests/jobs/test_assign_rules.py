@@ -862,8 +862,10 @@ def test_a_damaged_cache_is_made_anew(works: Works, damage: bytes) -> None:
     assert 1 == len(works.portal.log)
 
 
-def test_a_cache_that_is_taken_away_under_a_process_is_made_anew(works: Works) -> None:
-    """`serve` opens the same one for each order."""
+@pytest.mark.parametrize("stays_open", [False, True])
+def test_a_cache_that_is_taken_away_under_a_process_is_made_anew(works: Works, stays_open: bool) -> None:
+    """`serve` has the same one for each order, and leaves it open."""
+    works.stays_open = stays_open
     works.assign(order())
     for file in (works.folder / "cache").glob("cache.db*"):
         file.unlink()

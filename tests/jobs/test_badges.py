@@ -97,16 +97,29 @@ def test_help_for_another_department(opened: Store) -> None:
     opened.people.save_departments(
         [Department(1, "Цех", None, None), Department(2, "Сварка", 1, None), Department(3, "Сборка", None, None)], NOW
     )
-    opened.people.save([person(7, "Свой Сварщик", 2), person(8, "Чужой Сборщик", 3), person(9, "Без Отдела")], NOW)
+    people = [person(7, "Свой Сварщик", 2), person(8, "Чужой Сборщик", 3), person(9, "Без Отдела")]
+    opened.people.save([*people, person(10, "Чужой Маляр", 3)], NOW)
     save(opened, [task(number, number, THIS.start) for number in (7, 8, 9)])
     opened.database.execute("INSERT INTO orders (id, number, first_sent_at, last_sent_at) VALUES ('o', '1', '', '')")
-    for number in (7, 8, 9):
+    for number in (7, 8, 9, 10):
         opened.database.execute(
             "INSERT INTO order_tasks (key, order_id, line, position, title, state, task_id, department_id, sent_values)"
             f" VALUES ('{number}', 'o', {number}, '', '', 'done', {number}, 1, '{{}}')"
         )
 
     assert {8: (badges.HELPED,)} == held(opened)
+
+    with opened.transaction():
+        opened.packed.pack(["o"], NOW)
+    assert {8: (badges.HELPED,)} == held(opened)
+    save(opened, [task(10, 10, THIS.start)])  # a packed line's, closed only now
+    assert {8: (badges.HELPED,), 10: (badges.HELPED,)} == held(opened)
+    save(opened, [task(10, 7, THIS.start, changed=NOW)])  # by somebody else, as it turns out
+    assert {8: (badges.HELPED,)} == held(opened)
+
+    opened.packed.unpack(["o"])
+    assert {8: (badges.HELPED,)} == held(opened)
+    assert [(0,)] == [tuple(row) for row in opened.database.query("SELECT count(department_id) FROM closed_tasks")]
 
 
 def test_two_badges_at_most() -> None:

@@ -17,7 +17,7 @@ import trustme
 from b24tools.bitrix24 import queries
 from b24tools.core import certificates, config, errors
 from b24tools.jobs.doctor import job, machine, webhook
-from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, warn
+from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, Report, warn
 from b24tools.onec import order as onec_order
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
@@ -306,7 +306,7 @@ def test_a_new_check_is_one_function(well: Works, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(job, "CHECKS", [*job.CHECKS, *checks])
     findings = examine(well)
 
-    expected = Finding("warn", "1 comes before 2", "swap 1", "b", "second_task b", "the second task b", "New things")
+    expected = Report("warn", "1 comes before 2", "swap 1", "b", "second_task b", "the second task b", "New things")
     assert expected == findings[-1]
     assert 2 == len(well.portal.log)
     well.portal.faults.add(Fault("unreachable", times=99))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from b24tools.core import errors
-from b24tools.jobs.doctor.checks import Finding
+from b24tools.jobs.doctor.checks import Report
 from b24tools.onec import order as onec_order
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
@@ -19,7 +19,7 @@ from tests.support.orders import MOSCOW, Works, order
 SAMPLE = Path(__file__).parent.parent / "data" / "orders" / "sample.json"
 
 
-def look(works: Works, *orders: onec_order.Order, **changes: Any) -> dict[str, Finding]:
+def look(works: Works, *orders: onec_order.Order, **changes: Any) -> dict[str, Report]:
     """The checks about the orders of a file, without the number in their names."""
     findings = examine(works, order_file="o.json", orders=orders, **changes)
     of_orders = [finding for finding in findings if finding.section.startswith("Order ")]

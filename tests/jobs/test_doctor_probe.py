@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from b24tools.jobs.doctor import job, write_probe
-from b24tools.jobs.doctor.checks import Finding
+from b24tools.jobs.doctor.checks import Report
 from b24tools.render import doctor
 from b24tools.sandbox import server
 from b24tools.sandbox.faults import Fault
@@ -40,12 +40,12 @@ def well(works: Works) -> Works:
     return works
 
 
-def probe(works: Works, **changes: Any) -> list[Finding]:
+def probe(works: Works, **changes: Any) -> list[Report]:
     """The doctor's checks with those of the probe."""
     return examine(works, probe=write_probe.make_check(works.clock.sleep, works.said.append), **changes)
 
 
-def settled(checks: list[Finding]) -> dict[str, str]:
+def settled(checks: list[Report]) -> dict[str, str]:
     """What the probe found."""
     return {one.check.removeprefix("probe "): one.detail for one in checks if one.check.startswith("probe ")}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -360,8 +361,8 @@ def test_an_outbox_killed_anywhere_loses_nothing(
         return step
 
     with monkeypatch.context() as patch:
-        patch.setattr(orders.os, "fsync", maybe(lambda _file: None))
-        patch.setattr(Path, "rename", maybe(Path.rename))
+        patch.setattr(os, "fsync", maybe(lambda _file: None))
+        patch.setattr(Path, "replace", maybe(Path.replace))
         patch.setattr("b24tools.store.orders.Orders.save_outbox", maybe(lambda *_arguments: None))
         with suppress(Killed):
             fill(works, folder)
@@ -410,7 +411,7 @@ def test_an_outbox_that_cannot_be_written_says_so_and_goes_on_later(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(orders.os, "fsync", refuse)
+        patch.setattr(os, "fsync", refuse)
         with pytest.raises(errors.B24ToolsError, match="cannot be written"):
             fill(works, tmp_path / "out")
     assert 1 == len(fill(works, tmp_path / "out").files)

@@ -39,7 +39,7 @@ def send(works: Works, number: int, *lines: tuple[str, float], **changes: Any) -
 def standings(works: Works) -> Standings:
     """All orders."""
     with works.tools(dry_run=True) as tools:
-        return read_standings(tools, rules(route=ROUTE), tools.store.orders.list_all(with_over=True))
+        return read_standings(tools, rules(route=ROUTE), tools.store.orders.list_all())
 
 
 def shown(works: Works) -> dict[str, tuple[str, int, datetime | None, HoldUp | None]]:
@@ -168,7 +168,7 @@ def test_only_a_change_takes_a_number(works: Works, people: dict[str, int]) -> N
         with works.tools() as tools:
             changes = {one.row.id: (one.to_compare(found.calendar), one.state == "done") for one in found.orders}
             tools.store.orders.save_standings(changes, works.clock())
-            return {row.number: row.changed_no for row in tools.store.orders.list_all(with_over=False)}
+            return {row.number: row.changed_no for row in tools.store.orders.list_open()}
 
     first = save()
     assert first["1"] < first["2"]

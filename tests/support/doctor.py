@@ -16,7 +16,7 @@ from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.core import config
 from b24tools.jobs.doctor import job
-from b24tools.jobs.doctor.checks import Check, Examination, Finding
+from b24tools.jobs.doctor.checks import Check, Examination, Report
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
 from b24tools.store import Store, open_store
@@ -88,7 +88,7 @@ def prepare(works: Works, **changes: Any) -> Examination:
 
 def examine(
     works: Works, *, probe: Check | None = None, transport: httpx.BaseTransport | None = None, **changes: Any
-) -> list[Finding]:
+) -> list[Report]:
     """All findings. `transport` takes the place of the plant's portal."""
     exam = prepare(works, **changes)
 
@@ -109,12 +109,12 @@ def examine(
     return job.examine(exam, open_client, probe)
 
 
-def found(findings: list[Finding], name: str) -> Finding:
+def found(findings: list[Report], name: str) -> Report:
     """The one finding of this name."""
     (finding,) = [finding for finding in findings if finding.check == name]
     return finding
 
 
-def not_ok(findings: list[Finding]) -> dict[str, str]:
+def not_ok(findings: list[Report]) -> dict[str, str]:
     """The statuses of those that are not well."""
     return {finding.check: finding.status for finding in findings if finding.status != "ok"}

@@ -66,6 +66,13 @@ def open_client(script: httpx.BaseTransport, time: FakeTime | None = None, **opt
     return Client(options.pop("url", URL), rate_limiter=rate_limiter, transport=script, **options)
 
 
+def reserve(rate_limiter: RateLimiter, on_wait: Callable[[float], None] | None = None) -> float:
+    """Reserve a request; the seconds that were waited for it."""
+    waits: list[float] = []
+    rate_limiter.acquire("user.get", on_wait or waits.append)
+    return sum(waits, 0.0)
+
+
 def send(client: Client, *commands: Query[Any]) -> list[Answer]:
     """Send these in a batch, where their keys are c0, c1, …; what came of each."""
     batch = client.new_batch()

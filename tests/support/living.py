@@ -577,7 +577,7 @@ class LivingPlant:
 
     def compare_today(self) -> None:
         """The work lists of three weeks: each task begins and ends there when `load` says, and days are as full."""
-        rows = self.tools.store.orders.list_all(with_over=False)
+        rows = self.tools.store.orders.list_open()
         standings, team = read_standings(self.tools, self.rules, rows), find_team(self.tools, self.rules, None)
         slots: dict[int, list[Slot]] = {}
         for number in range(21):

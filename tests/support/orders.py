@@ -75,6 +75,7 @@ class Works:
     webhook_url: str = ""  # where it is spelt in another way
     machine_clock: Callable[[], datetime] | None = None  # where it is not the portal's
     people: PeopleFile = field(default_factory=PeopleFile)
+    stays_open: bool = False  # the cache, as in `serve`
 
     @contextmanager
     def tools(self, *, dry_run: bool = False) -> Iterator[Tools]:
@@ -98,7 +99,7 @@ class Works:
         with (
             closing(client),
             closing(open_database(database)) as opened,
-            closing(OrgCache(client, self.folder / "cache", names)) as directory,
+            closing(OrgCache(client, self.folder / "cache", names, stays_open=self.stays_open)) as directory,
         ):
             yield Tools(client, directory, opened, lock, run_clock)
 

@@ -25,6 +25,7 @@ from b24tools.sandbox.server import transport
 from b24tools.sandbox.state import Portal
 from b24tools.server import run
 from b24tools.server.auth import Access
+from b24tools.server.sockets import listen
 from b24tools.store import Store, open_store
 from tests.support.description import check_answer
 
@@ -80,7 +81,7 @@ def serving(
     said: list[str] = []
     here = context.Session(settings, said.append, transport(portal))
     with ExitStack() as stack:
-        listener = stack.enter_context(run.listen("127.0.0.1", port))
+        listener = stack.enter_context(listen("127.0.0.1", port))
         app = stack.enter_context(run.open_app(here, access or Access()))
         stack.enter_context(running(app, listener))
         port = listener.getsockname()[1]

@@ -287,10 +287,10 @@ def test_json_that_strict_readers_refuse_is_read(content: bytes, title: str | No
 def test_the_rate_limiter_is_asked_for_a_request_not_for_each_of_its_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each question locks and reads the file that all processes share."""
     asked = []
-    blocked, acquire = RateLimiter.blocked, RateLimiter.acquire_unless_blocked
+    blocked, acquire = RateLimiter.blocked, RateLimiter.acquire
     monkeypatch.setattr(RateLimiter, "blocked", lambda self, names: asked.append(set(names)) or blocked(self, names))
     monkeypatch.setattr(
-        RateLimiter, "acquire_unless_blocked", lambda self, name, wait: asked.append(name) or acquire(self, name, wait)
+        RateLimiter, "acquire", lambda self, name, wait: asked.append(name) or acquire(self, name, wait)
     )
 
     send(open_client(Script(batch_answer({f"c{number}": 1 for number in range(50)}))), *[GET] * 50)

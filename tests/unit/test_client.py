@@ -29,6 +29,7 @@ from tests.support.http import (
     error,
     ok,
     open_client,
+    reserve,
     send,
 )
 
@@ -272,7 +273,7 @@ def test_only_noticeable_waits_of_the_throttle_are_told() -> None:
     )
     client.call("user.get")
     time.now += 0.5
-    rate_limiter.acquire()
+    reserve(rate_limiter)
     client.call("user.get")
     assert told == [(1.5, "keeping to the portal's rate of requests")]
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
+from itertools import product
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -21,8 +22,9 @@ from hypothesis import strategies as st
 
 from b24tools.core import errors, periods
 from b24tools.core.models import Status, TaskRecord
+from b24tools.core.timestamps import from_seconds, seconds_to_text
 from b24tools.jobs import leaderboard
-from b24tools.store import Store, database, open_store, read_store
+from b24tools.store import Store, closings, database, open_store, read_store
 from b24tools.store.leaderboard import CLOSED
 from b24tools.store.tasks import Saved
 from tests.support import closed_tasks as closed
@@ -160,7 +162,7 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
 def test_a_damaged_database_is_told_wherever_it_breaks(path: Path) -> None:
     """The beginning may be sound."""
     with closing(sqlite3.connect(path)) as connection:
-        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'tasks_by_closing'").fetchone()
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'tasks_by_span'").fetchone()
     content = bytearray(path.read_bytes())
     content[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
     path.write_bytes(content)
@@ -236,14 +238,35 @@ def test_somebody_who_may_only_read_can_read(path: Path, writing: bool, mode: in
 
 @pytest.mark.sqlite
 def test_the_ranking_reads_only_indexes(path: Path) -> None:
-    """Of the tasks, only those of the two periods, and not their rows."""
+    """Of the tasks, only those of the two periods, and not their rows; and nothing is sorted before it is counted."""
     with closing(sqlite3.connect(path)) as connection:
-        spans = {"before": "2026-11-08", "start": "2026-11-15", "end": "2026-11-22"}
-        spans |= {"count_own": 0}
-        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {CLOSED}", spans)]
+        values = {"before": 1, "start": 2, "end": 3, "count_own": 0}
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {CLOSED}", values)]
 
-    assert "SEARCH tasks USING COVERING INDEX tasks_by_closing (closed_at>? AND closed_at<?)" in plan
-    assert not [step for step in plan if step.startswith("SCAN") and step != "SCAN counted"]
+    assert 2 == plan.count("SEARCH tasks USING COVERING INDEX tasks_by_span (<expr>>? AND <expr><?)")
+    assert ["SCAN by_span", "SCAN counted"] == [step for step in plan if step.startswith("SCAN")]
+    assert 1 == plan.count("USE TEMP B-TREE FOR GROUP BY")  # of what is counted, by span and person
+
+
+def test_a_time_begins_and_ends_anywhere_in_the_spans_of_the_index() -> None:
+    """At their edges, too; and the first closing is found in whichever span it is."""
+    edge = 740 * closings.SPAN_S
+    moments = {1: edge - closings.SPAN_S, 2: edge - 1, 3: edge, 4: edge + 1, 5: edge + 3 * closings.SPAN_S}
+    with closing(open_store(None)) as opened:
+        save(opened, [task(number, 1, from_seconds(at)) for number, at in moments.items()])
+        for start, end in product([*moments.values(), edge + 4 * closings.SPAN_S], repeat=2):
+            expected = [number for number, at in moments.items() if start <= at < end]
+            found = opened.tasks.closed_ids(from_seconds(start), from_seconds(end))
+            assert ({1: expected} if expected else {}) == found
+            weeks = opened.work_history.by_week([1], [from_seconds(start), from_seconds(max(start, end))])
+            assert {1: [(len(expected), 3600 * len(expected))]} == weeks
+        firsts = [opened.work_history.first_closing(user_id) for user_id in (1, 2)]
+        with opened.transaction():
+            opened.tasks.mark_deleted([1, 2, 3, 4], NOW)
+        assert [*firsts, opened.work_history.first_closing(1)] == [
+            *(seconds_to_text(moments[1]), None),
+            seconds_to_text(moments[5]),
+        ]
 
 
 # other tools

@@ -34,6 +34,27 @@ def test_the_file_system_of_a_folder_is_that_of_the_nearest_mount(folder: str, k
     assert kind == data_folder.find_file_system(MOUNTS, Path(folder))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such rights")
+def test_a_folder_of_ours_alone_is_taken_from_others_eyes(tmp_path: Path) -> None:
+    """Also if it is shared with other machines, or a run was killed while it wrote a file."""
+    names = ("b24tools.db", "calendar.json", "shared.json", ".shared.json.0a1b2c3d.part")
+    tmp_path.chmod(0o755)
+    for name in names:
+        (tmp_path / name).touch(mode=0o644)
+    data_folder.prepare(tmp_path)
+    assert [0o40700, *[0o100600] * 4] == [path.stat().st_mode for path in (tmp_path, *map(tmp_path.joinpath, names))]
+
+
+def test_a_file_that_is_not_written_to_its_end_leaves_the_old_one(tmp_path: Path) -> None:
+    """And nothing beside it."""
+    path = tmp_path / "a"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError), data_folder.write_whole(path) as file:
+        file.write(b"ne")
+        raise ZeroDivisionError
+    assert ([path], "old") == (list(tmp_path.iterdir()), path.read_text())
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root acts for others")
 def test_what_root_makes_in_a_users_folder_is_that_users(tmp_path: Path) -> None:
     """When its run ends. What is not ours, and what a link leads to, stays root's."""
@@ -56,3 +77,20 @@ def test_what_root_makes_in_a_users_folder_is_that_users(tmp_path: Path) -> None
     assert 0 == done.returncode
     assert dict.fromkeys(owners, "nobody") | others == owners
     assert {"b24tools.db", "log.log"} < owners.keys()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and rights of POSIX")
+def test_a_small_file_is_written_in_its_place(tmp_path: Path) -> None:
+    """For its owner alone; never through a link, which somebody may have put there to have root write elsewhere."""
+    path, victim, link = tmp_path / "note", tmp_path / "victim", tmp_path / "link"
+    victim.write_text("mine")
+    link.symlink_to(victim)
+    data_folder.write_in_place(path, b"a longer one")
+    before = path.stat()
+    data_folder.write_in_place(path, b"short")
+    with pytest.raises(OSError, match="link"):
+        data_folder.write_in_place(link, b"other")
+
+    after = path.stat()
+    assert (b"short", before.st_ino, 0o600) == (path.read_bytes(), after.st_ino, after.st_mode & 0o777)
+    assert "mine" == victim.read_text()

@@ -379,7 +379,7 @@ def test_an_order_that_was_sent_in_a_spelling_of_its_own_is_found_again(
     )
     assert [task.task_id for task in first.tasks] == [task.task_id for task in again.tasks]
     with closing(open_store(works.folder / "b24tools.db")) as opened:
-        assert [sent.id] == [row.id for row in opened.orders.list_all(with_over=True)]
+        assert [sent.id] == [row.id for row in opened.orders.list_all()]
         assert [1, 1] == [one.times for one in opened.history.of_order(sent.id)]
 
 

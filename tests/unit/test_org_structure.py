@@ -8,12 +8,9 @@ from hypothesis import strategies as st
 
 from b24tools.core import errors
 from b24tools.core.models import Department, Person
-from b24tools.core.org_structure import (
-    Match,
-    Staff,
+from b24tools.core.names import (
     find_people,
     find_person,
-    find_root,
     matches_person,
     nearest_name,
     same_name,
@@ -21,6 +18,7 @@ from b24tools.core.org_structure import (
     surname_masks,
     surname_of,
 )
+from b24tools.core.org_structure import Match, Staff, find_root
 
 
 def department(id: int, name: str, parent: int | None = 1) -> Department:

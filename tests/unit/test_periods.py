@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from b24tools.cli.days_away import read_days_away
 from b24tools.core import errors, periods
 from b24tools.core.timestamps import to_seconds
 
@@ -175,6 +176,6 @@ def test_days_away_are_not_over(first: str | None, last: str | None, expected: o
     """What is past cannot be planned without somebody."""
     if isinstance(expected, str):
         with pytest.raises(errors.ConfigError, match=expected):
-            periods.read_days_away(first, last, date(2026, 11, 28))
+            read_days_away(first, last, date(2026, 11, 28))
     else:
-        assert expected == periods.read_days_away(first, last, date(2026, 11, 28))
+        assert expected == read_days_away(first, last, date(2026, 11, 28))

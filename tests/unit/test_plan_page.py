@@ -15,14 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from b24tools.core import i18n
-from b24tools.render import gantt, orders_page, plan
+from b24tools.render import gantt, orders_page, plan_page
 from b24tools.render.markup import element, escape, join
+from b24tools.render.page_assets import read_asset
+from b24tools.render.page_parts import View
 from b24tools.scheduling.calendar import DAY_OFF, DayRule, Shift, WorkCalendar
-from b24tools.server import page
 from tests.support import golden, plans
 from tests.support.plans import CALENDAR, MOSCOW, NOW, at
 
-VIEW = plan.View("https://portal.example", MOSCOW, NOW, "./", lambda **query: f"?by={query['by']}", {})
+VIEW = View("https://portal.example", MOSCOW, NOW, "./", lambda **query: f"?by={query['by']}", {})
 TASK = "https://portal.example/company/personal/user/0/tasks/task/view/{}/"
 
 
@@ -57,7 +58,9 @@ class Parser(HTMLParser):
 def draw(**filters: Any) -> Parser:
     """The page of the small plant."""
     orders, departments = plans.plant()
-    return Parser(plan.to_html(orders, departments, CALENDAR, ["doubt & more"], plan.Filters(**filters), VIEW))
+    return Parser(
+        plan_page.to_html(orders, departments, CALENDAR, ["doubt & more"], plan_page.Filters(**filters), VIEW)
+    )
 
 
 def test_markup_escapes_all_but_itself() -> None:
@@ -75,11 +78,11 @@ def test_nothing_turns_the_direction_of_the_page() -> None:
     assert "Ай 😀" == escape(turned)
 
 
-@pytest.mark.parametrize("by", [plan.ORDERS, plan.PEOPLE])
+@pytest.mark.parametrize("by", [plan_page.ORDERS, plan_page.PEOPLE])
 def test_the_whole_content(by: str) -> None:
     """As it was looked at."""
     orders, departments = plans.plant()
-    text = plan.to_html(orders, departments, CALENDAR, [], plan.Filters(by), VIEW)
+    text = plan_page.to_html(orders, departments, CALENDAR, [], plan_page.Filters(by), VIEW)
     Parser(text)
     golden.check(f"plan_{by}.html", re.sub(r"(?=<(?:li|a|line|rect|text|div|svg|p)\b)", "\n", text).strip() + "\n")
 
@@ -119,9 +122,7 @@ def test_rows_have_anchors_that_any_id_can_be() -> None:
     page = draw()
     ids = [one["id"] for tag, one in page.found if tag == "li" and one.get("id")]
     orders, _departments = plans.plant()
-    table = Parser(
-        orders_page.to_html(orders, [], state=None, text="", zone=MOSCOW, now=NOW, root="./", hidden={"lang": "ru"})
-    )
+    table = Parser(orders_page.to_html(orders, [], None, "", replace(VIEW, hidden={"lang": "ru"})))
     assert ids == [one["id"] for tag, one in table.found if tag == "tr" and one.get("id")]
     assert "b7c57163-8c5d-11ef-905d-a41731192b22" == ids[0]
     assert re.fullmatch(r"[\w-]+", ids[1] or "")
@@ -167,13 +168,13 @@ def test_the_plan_is_narrowed_down(filters: dict[str, Any], numbers: list[str]) 
 )
 def test_people_are_narrowed_down(filters: dict[str, Any], names: list[str]) -> None:
     """By department as well; with an order, to who works on it."""
-    page = draw(by=plan.PEOPLE, **filters)
+    page = draw(by=plan_page.PEOPLE, **filters)
     assert names == [text for text in page.texts_of("li", "div", "div", "b")]
 
 
 def test_work_beside_the_order_that_is_meant_is_dim() -> None:
     """All of a person's work is shown all the same."""
-    page = draw(by=plan.PEOPLE, order="71")
+    page = draw(by=plan_page.PEOPLE, order="71")
     looks = [one["class"] for tag, one in page.found if tag == "a" and (one.get("class") or "").startswith("bar")]
     assert ["bar open dim", "bar open", "bar other dim"] == looks
 
@@ -183,7 +184,7 @@ def test_operations_without_a_bar_are_listed() -> None:
     gone = plans.line(105, "Сварщик", None, None)
     order = plans.order("1Ц-00000072", [replace(gone, task=None), plans.line(106, "Маляр", plans.person(7), None)])
     order = replace(order, row=replace(order.row, unwritten=("Кузнец",)))
-    page = Parser(plan.to_html([order], [], CALENDAR, [], plan.Filters(), VIEW))
+    page = Parser(plan_page.to_html([order], [], CALENDAR, [], plan_page.Filters(), VIEW))
     listed = ["Сварщик: deleted on the portal", "Маляр: Иван Петров, not begun", "Кузнец: no task was made"]
     assert listed == [text.strip() for text in page.texts_of("ol", "li") if text.strip(" ,")]
     assert [] == page.texts_of("a", "title")
@@ -193,9 +194,8 @@ def test_a_customer_cannot_write_markup() -> None:
     """Nor a number, a position, a name."""
     bad = '"><script>alert(1)</script>'
     order = plans.order(bad, [plans.line(1, bad, plans.person(7, bad, bad), (at(24, 9), at(24, 12)))], customer=bad)
-    text = plan.to_html([order], [], CALENDAR, [bad], plan.Filters(order=bad, person=bad), VIEW)
-    hidden = {"a": bad}
-    text += orders_page.to_html([order], [bad], state=None, text=bad, zone=MOSCOW, now=NOW, root="./", hidden=hidden)
+    text = plan_page.to_html([order], [], CALENDAR, [bad], plan_page.Filters(order=bad, person=bad), VIEW)
+    text += orders_page.to_html([order], [bad], None, bad, replace(VIEW, hidden={"a": bad}))
     assert "<script" not in text
     assert 9 == sum(bad in part for _path, part in Parser(text).texts)
 
@@ -274,12 +274,12 @@ def test_the_axis_is_as_long_as_the_work() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("by", [plan.ORDERS, plan.PEOPLE])
+@pytest.mark.parametrize("by", [plan_page.ORDERS, plan_page.PEOPLE])
 def test_a_big_plant_is_small_on_the_wire(by: str) -> None:
     """500 people, 300 orders, 12 weeks: far below 1 MB compressed."""
     orders, departments = plans.big_plant(500, 300)
-    page = plan.to_html(orders, departments, CALENDAR, [], plan.Filters(by), VIEW)
-    assert {plan.ORDERS: 300, plan.PEOPLE: 500}[by] == page.count('class="row" id=')
+    page = plan_page.to_html(orders, departments, CALENDAR, [], plan_page.Filters(by), VIEW)
+    assert {plan_page.ORDERS: 300, plan_page.PEOPLE: 500}[by] == page.count('class="row" id=')
     assert len(gzip.compress(page.encode())) < 200_000
     assert 12 == page.count('class="monday"')
 
@@ -306,7 +306,7 @@ def contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:
 
 def test_letters_and_edges_of_bars_are_seen_in_both_themes() -> None:
     """4.5 for letters, 3 for what is drawn; both ways to the dark theme have the same colours."""
-    light, by_system, dark = re.findall(r":root[^{]*\{(.*?)\}", page.read_asset("colors.css"), re.S)
+    light, by_system, dark = re.findall(r":root[^{]*\{(.*?)\}", read_asset("colors.css"), re.S)
     assert by_system.split() == dark.split()
     for colors in map(read_colors, (light, dark)):
         for kind in ("open", "late", "risk", "over", "other"):

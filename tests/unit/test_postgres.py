@@ -29,6 +29,7 @@ from b24tools.store.shared_text import SharedText
 from tests.support import postgres
 from tests.support.closed_tasks import NOW, person, task
 from tests.support.doctor import inspect
+from tests.support.http import reserve
 from tests.support.orders import MOSCOW
 
 psycopg = pytest.importorskip("psycopg")
@@ -169,14 +170,14 @@ def test_the_limits_of_the_portal_are_those_of_all_machines(address: DatabaseUrl
     waits: list[float] = []
     limits = [RateLimiter(one, per_second=1, burst=2, clock=lambda: 1000.0, sleep=waits.append) for one in shared]
     for limit in (*limits, *limits):
-        limit.acquire()
+        reserve(limit)
     limits[0].block_method("tasks.task.add", 1010.0)
     assert ([1.0, 2.0], {"tasks.task.add": 1010.0}) == (waits, limits[1].blocked(["tasks.task.add"]))
     for one in shared:
         one.close()
     away = database_url.read("postgresql://127.0.0.1:1/none", address.folder)
     alone = RateLimiter(SharedText(away, "throttle"), clock=lambda: 1000.0)
-    assert [0.0, 0.0] == [alone.acquire(), alone.acquire()]
+    assert [0.0, 0.0] == [reserve(alone), reserve(alone)]
 
 
 def test_a_machine_that_vanishes_without_a_word_loses_its_locks_after_a_minute(tmp_path: Path) -> None:
@@ -285,7 +286,7 @@ def test_a_lease_goes_by_the_clock_of_the_server(address: DatabaseUrl, monkeypat
     real = time.time
     for limit, ahead_s in zip(limits * 3, (0, 300) * 3, strict=True):
         monkeypatch.setattr(time, "time", lambda ahead_s=ahead_s: real() + ahead_s)
-        limit.acquire()
+        reserve(limit)
     for one in shared:
         one.close()
     assert [1, 2, 3, 4] == [round(wait / 100) for wait in waits]

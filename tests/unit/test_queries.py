@@ -209,7 +209,11 @@ def test_a_record_is_what_is_kept_of_a_task() -> None:
 @pytest.mark.parametrize("value", [None, "", "abc", [], float("inf"), float("nan"), 10**15, f"{10**30}", -(2**64)])
 def test_what_is_no_number_or_has_no_room_in_the_database_is_nothing(value: Any) -> None:
     """A field that nobody can read must not stop every later snapshot."""
-    assert [0, 10**15 - 1, -5] == [parsing.int_of(value), parsing.int_of(f"{10**15 - 1}"), parsing.int_of("-5")]
+    assert [0, 10**15 - 1, -5] == [
+        parsing.int_or_zero(value),
+        parsing.int_or_zero(f"{10**15 - 1}"),
+        parsing.int_or_zero("-5"),
+    ]
 
 
 @pytest.mark.parametrize("text", ["9999-12-31T23:59:59+03:00", "0001-01-01T00:00:00+03:00"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time as real_time
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from b24tools.bitrix24.rate_limit import RateLimiter
-from tests.support.http import START, FakeTime
+from tests.support.http import START, FakeTime, reserve
 
 
 def make(path: Path | None, time: FakeTime, *, per_second: float = 2.0, burst: float = 3) -> RateLimiter:
@@ -22,7 +23,7 @@ def test_a_burst_passes_and_then_the_rate_holds() -> None:
     """As the portal counts: one in for each request, `per_second` out."""
     time = FakeTime()
     rate_limiter = make(None, time)
-    assert [rate_limiter.acquire() for _ in range(6)] == [0.0, 0.0, 0.0, 0.5, 0.5, 0.5]
+    assert [reserve(rate_limiter) for _ in range(6)] == [0.0, 0.0, 0.0, 0.5, 0.5, 0.5]
     assert time.naps == [0.5, 0.5, 0.5]
 
 
@@ -31,11 +32,11 @@ def test_the_bucket_drains_while_nothing_is_sent() -> None:
     time = FakeTime()
     rate_limiter = make(None, time)
     for _ in range(3):
-        rate_limiter.acquire()
+        reserve(rate_limiter)
     time.now += 1
-    assert [rate_limiter.acquire() for _ in range(3)] == [0.0, 0.0, 0.5]
+    assert [reserve(rate_limiter) for _ in range(3)] == [0.0, 0.0, 0.5]
     time.now += 3600
-    assert [rate_limiter.acquire() for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
+    assert [reserve(rate_limiter) for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
 
 
 def test_a_place_is_taken_before_the_sleep() -> None:
@@ -44,7 +45,7 @@ def test_a_place_is_taken_before_the_sleep() -> None:
     waits: list[float] = []
     rate_limiter = RateLimiter(None, per_second=2, burst=1, clock=time.clock, sleep=waits.append)
     for _ in range(4):
-        rate_limiter.acquire()
+        reserve(rate_limiter)
     assert waits == [0.5, 1.0, 1.5]
 
 
@@ -52,22 +53,22 @@ def test_two_throttles_with_one_file_share_one_bucket(tmp_path: Path) -> None:
     """The portal counts the machine, not the process."""
     time, path = FakeTime(), tmp_path / "new" / "throttle.json"
     first, second = make(path, time), make(path, time)
-    assert [first.acquire(), second.acquire(), first.acquire(), second.acquire()] == [0.0, 0.0, 0.0, 0.5]
+    assert [reserve(first), reserve(second), reserve(first), reserve(second)] == [0.0, 0.0, 0.0, 0.5]
 
 
 def test_a_full_bucket_slows_the_others_too(tmp_path: Path) -> None:
     """What one process learnt from a refusal holds for all."""
     time, path = FakeTime(), tmp_path / "throttle.json"
     make(path, time).mark_full()
-    assert make(path, time).acquire() == 0.5
+    assert reserve(make(path, time)) == 0.5
 
 
 def test_waits_are_told_before_they_are_slept() -> None:
     """So that a person knows why nothing happens."""
     time, told = FakeTime(), list[float]()
     rate_limiter = make(None, time, burst=1)
-    rate_limiter.acquire(told.append)
-    rate_limiter.acquire(told.append)
+    reserve(rate_limiter, told.append)
+    reserve(rate_limiter, told.append)
     assert told == [0.5]
 
 
@@ -108,7 +109,7 @@ def test_a_broken_or_foreign_file_is_a_fresh_start(tmp_path: Path, text: bytes) 
     rate_limiter = make(path, time)
     assert (
         rate_limiter.blocked(["user.get"]),
-        [rate_limiter.acquire() for _ in range(4)],
+        [reserve(rate_limiter) for _ in range(4)],
     ) == ({}, [0.0, 0.0, 0.0, 0.5])
     assert json.loads(path.read_bytes())["version"] == 1
 
@@ -118,11 +119,11 @@ def test_a_clock_set_back_drains_nothing_and_stops_nobody(tmp_path: Path) -> Non
     time = FakeTime()
     rate_limiter = make(tmp_path / "throttle.json", time)
     for _ in range(3):
-        rate_limiter.acquire()
+        reserve(rate_limiter)
     time.now -= 86_400
-    assert rate_limiter.acquire() == 0.5
+    assert reserve(rate_limiter) == 0.5
     time.now += 1.5
-    assert [rate_limiter.acquire() for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
+    assert [reserve(rate_limiter) for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
 
 
 def test_a_file_from_the_far_future_blocks_nobody(tmp_path: Path) -> None:
@@ -133,7 +134,7 @@ def test_a_file_from_the_far_future_blocks_nobody(tmp_path: Path) -> None:
         json.dumps({"version": 1, "level": 1e12, "at": future, "parked": {"user.get": future}, "resets": {}})
     )
     rate_limiter = make(path, time)
-    assert (rate_limiter.blocked(["user.get"]), rate_limiter.acquire()) == ({}, 50.5)
+    assert (rate_limiter.blocked(["user.get"]), reserve(rate_limiter)) == ({}, 50.5)
 
 
 def test_a_folder_that_cannot_be_written_leaves_the_limits_to_the_process(
@@ -144,9 +145,25 @@ def test_a_folder_that_cannot_be_written_leaves_the_limits_to_the_process(
     (tmp_path / "file").write_text("not a folder")
     time = FakeTime()
     rate_limiter = make(tmp_path / "file" / "throttle.json", time)
-    assert [rate_limiter.acquire() for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
+    assert rate_limiter.blocked(["user.get"]) == {}
+    assert [reserve(rate_limiter) for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
+    rate_limiter.block_method("user.get", time.now + 20)
+    assert rate_limiter.blocked(["user.get"]) == {"user.get": time.now + 20}
     ours = [record.getMessage() for record in caplog.records if record.name == "b24tools"]
     assert (len(ours), ours[0].startswith("the rate limit is not shared with other processes: ")) == (1, True)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_file_that_can_only_be_read_is_where_the_process_begins(tmp_path: Path) -> None:
+    """From then on its own requests count."""
+    time, path = FakeTime(), tmp_path / "throttle.json"
+    make(path, time).block_method("user.get", START + 20)
+    path.chmod(0o400)
+    rate_limiter = make(path, time)
+    assert rate_limiter.blocked(["user.get"]) == {"user.get": START + 20}
+    assert [rate_limiter.acquire() for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
+    rate_limiter.block_method("task.get", START + 30)
+    assert rate_limiter.blocked(["user.get", "task.get"]) == {"user.get": START + 20, "task.get": START + 30}
 
 
 @pytest.mark.parametrize(("per_second", "burst"), [(0, 50), (-1, 50), (2, 0)])
@@ -163,7 +180,7 @@ from b24tools.bitrix24.rate_limit import RateLimiter
 
 rate_limiter = RateLimiter(Path(sys.argv[1]), per_second=40, burst=10)
 for _ in range(25):
-    rate_limiter.acquire()
+    reserve(rate_limiter)
     print(time.time())
 """
 

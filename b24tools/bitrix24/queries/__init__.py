@@ -1,6 +1,7 @@
 """What b24tools asks the portal.
 
 A `Query` is a command together with the reader of its answer; readers raise PortalError on a shape they do not know.
+`ListParams` are those of a list that is read by key, page by page. What begins with `fetch_` asks by itself.
 """
 
 # mypy: implicit-reexport

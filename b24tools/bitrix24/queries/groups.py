@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from b24tools.bitrix24.batch import Query
-from b24tools.bitrix24.parsing import id_of, int_of, mapping_of, rows_of
+from b24tools.bitrix24.parsing import id_of, int_or_zero, mapping_of, rows_of
 from b24tools.bitrix24.portal_time import read_iso
-from b24tools.core.org_structure import look
+from b24tools.core.names import fold_shapes
 
 
 class Project(NamedTuple):
@@ -27,7 +27,7 @@ def groups_named(name: str, *, part: str = "") -> Query[list[Project]]:
 
     def read(result: Any) -> list[Project]:
         projects = (Project(id_of(r, "ID"), str(r.get("NAME") or ""), r.get("CLOSED") == "Y") for r in rows_of(result))
-        found = (project for project in projects if not part or look(project.name) == look(name))
+        found = (project for project in projects if not part or fold_shapes(project.name) == fold_shapes(name))
         return sorted(found, key=lambda project: project.archived)
 
     conditions = {"ID": int(name)} if name.isdecimal() else {"%NAME": part} if part else {"NAME": name}
@@ -47,7 +47,7 @@ def open_groups() -> Query[list[Project]]:
 def create_group(name: str) -> Query[int]:
     """Create a project for tasks; names are not unique on the portal: look first."""
     params = {"NAME": name, "VISIBLE": "Y", "OPENED": "N", "PROJECT": "Y", "INITIATE_PERMS": "K"}
-    return Query("sonet_group.create", params, int_of)
+    return Query("sonet_group.create", params, int_or_zero)
 
 
 def may_create_tasks(group_id: int) -> Query[bool]:
@@ -64,7 +64,7 @@ def project_dates(group_id: int) -> Query[tuple[datetime | None, datetime | None
 
     def read(result: Any) -> tuple[datetime | None, datetime | None]:
         for row in rows_of(mapping_of(result).get("workgroups")):
-            if int_of(row.get("id")) == group_id and row.get("project") == "Y":
+            if int_or_zero(row.get("id")) == group_id and row.get("project") == "Y":
                 return read_iso(row.get("projectDateStart")), read_iso(row.get("projectDateFinish"))
         return None, None
 

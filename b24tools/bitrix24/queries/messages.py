@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from b24tools.bitrix24.batch import Query
-from b24tools.bitrix24.parsing import id_of, int_of, mapping_of, php_values
+from b24tools.bitrix24.parsing import id_of, int_or_zero, mapping_of, php_values
 
 CLIENT = "b24tools"  # a webhook is no application: a tag counts, if at all, only with this beside it
 
 
 def post_message(dialog: str, text: str) -> Query[int]:
     """Write in a chat (`chat42`, `sg7`) as the webhook's owner, who must be in it; the message's id."""
-    return Query("im.message.add", {"DIALOG_ID": dialog, "MESSAGE": text, "URL_PREVIEW": "N"}, int_of)
+    return Query("im.message.add", {"DIALOG_ID": dialog, "MESSAGE": text, "URL_PREVIEW": "N"}, int_or_zero)
 
 
 def notify_person(user_id: int, text: str, plain: str, tag: str) -> Query[int]:
@@ -22,7 +22,7 @@ def notify_person(user_id: int, text: str, plain: str, tag: str) -> Query[int]:
     the module im (26.250, CIMRestService::notifyAdd) a webhook's tag is dropped.
     """
     params = {"USER_ID": user_id, "MESSAGE": text, "MESSAGE_OUT": plain, "TAG": tag, "CLIENT_ID": CLIENT}
-    return Query("im.notify.system.add", params, int_of)
+    return Query("im.notify.system.add", params, int_or_zero)
 
 
 def tags_of_notifications() -> Query[dict[int, str]]:

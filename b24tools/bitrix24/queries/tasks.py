@@ -7,10 +7,10 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from b24tools.bitrix24.batch import Query
-from b24tools.bitrix24.pagination import PAGE
+from b24tools.bitrix24.pagination import ListParams
 from b24tools.bitrix24.parsing import (
     id_of,
-    int_of,
+    int_or_zero,
     mapping_of,
     mapping_or_none,
     php_values,
@@ -23,6 +23,7 @@ from b24tools.core.models import OPEN_WORK, Status, Task, TaskRecord
 if TYPE_CHECKING:
     from b24tools.bitrix24.client import Client
 
+KEYS_A_COMMAND = 40  # of the 50 rows of a page: room for duplicates
 PLAN_SELECT = (
     *("ID", "RESPONSIBLE_ID", "STATUS", "XML_ID", "TIME_ESTIMATE", "TIME_SPENT_IN_LOGS"),
     *("START_DATE_PLAN", "END_DATE_PLAN", "DATE_START"),
@@ -42,13 +43,13 @@ CLOSED_SELECT = (
 NOT_ENDED = tuple(int(status) for status in Status if status not in (Status.COMPLETED, Status.DECLINED))
 
 
-def closed_between(start: datetime, end: datetime) -> dict[str, Any]:
+def closed_between(start: datetime, end: datetime) -> ListParams:
     """Parameters for listing the tasks closed in [start, end). Status 4 has a CLOSED_DATE, too."""
     moments = {">=CLOSED_DATE": start.isoformat(), "<CLOSED_DATE": end.isoformat()}
     return {"filter": {"REAL_STATUS": int(Status.COMPLETED), **moments}, "select": list(CLOSED_SELECT)}
 
 
-def open_changed_since(since: datetime | None) -> dict[str, Any]:
+def open_changed_since(since: datetime | None) -> ListParams:
     """Parameters for listing the deadlines of open tasks that were changed since then; None: of all."""
     changed = {} if since is None else {">=CHANGED_DATE": since.isoformat()}
     return {
@@ -62,11 +63,11 @@ def read_deadlines(rows: Iterable[Mapping[str, Any]], zone: tzinfo) -> dict[int,
 
     A portal that ignores the filter sends closed ones, too.
     """
-    is_open = (row for row in rows if int_of(row.get("status")) in NOT_ENDED)
+    is_open = (row for row in rows if int_or_zero(row.get("status")) in NOT_ENDED)
     return {id_of(row, "id", "tasks.task"): read_seconds(row.get("deadline"), zone) for row in is_open}
 
 
-def open_work_of(user_ids: Sequence[int], *, named: bool = False) -> dict[str, Any]:
+def open_work_of(user_ids: Sequence[int], *, named: bool = False) -> ListParams:
     """Parameters for listing everything these people still have to do, in all projects; `named`: to be shown.
 
     REAL_STATUS: the plain STATUS filter is a computed one and would miss overdue and unseen tasks.
@@ -111,9 +112,9 @@ def tasks_as_closed(task_ids: Sequence[int]) -> Query[list[Mapping[str, Any]]]:
 def fetch_names_on_tasks(client: Client, task_ids: Sequence[int]) -> dict[int, str]:
     """Read the names that these tasks give to the people who are responsible for them."""
     batch = client.new_batch()
-    pages = [batch.add(tasks_as_closed(task_ids[start : start + PAGE])) for start in range(0, len(task_ids), PAGE)]
+    pages = batch.add_chunked(tasks_as_closed, task_ids)
     batch.send()
-    return {int_of(row.get("responsibleId")): _responsible_name(row) for page in pages for row in page.value}
+    return {int_or_zero(row.get("responsibleId")): _responsible_name(row) for page in pages for row in page.value}
 
 
 def tasks_titled(part: str, group_id: int, created_from: datetime | None) -> Query[list[Mapping[str, Any]]]:
@@ -152,27 +153,27 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
 
     return Task(
         id=id_of(row, "id", "tasks.task"),
-        status=int_of(row.get("status")),
-        responsible_id=int_of(row.get("responsibleId")),
+        status=int_or_zero(row.get("status")),
+        responsible_id=int_or_zero(row.get("responsibleId")),
         title=str(row.get("title") or ""),
         xml_id=str(row.get("xmlId") or ""),
-        group_id=int_of(row.get("groupId")),
-        created_by=int_of(row.get("createdBy")),
+        group_id=int_or_zero(row.get("groupId")),
+        created_by=int_or_zero(row.get("createdBy")),
         created_at=moment("createdDate"),
         changed_at=moment("changedDate"),
         deadline=moment("deadline"),
         start=moment("startDatePlan"),
         end=moment("endDatePlan"),
-        estimate_s=int_of(row.get("timeEstimate")),
-        spent_s=int_of(row.get("timeSpentInLogs")),
-        auditor_ids=tuple(map(int_of, php_values(row.get("auditors")))),
-        comments=int_of(row.get("commentsCount")),
+        estimate_s=int_or_zero(row.get("timeEstimate")),
+        spent_s=int_or_zero(row.get("timeSpentInLogs")),
+        auditor_ids=tuple(map(int_or_zero, php_values(row.get("auditors")))),
+        comments=int_or_zero(row.get("commentsCount")),
         responsible_name=_responsible_name(row),
         activity_at=moment("activityDate"),
         date_start=moment("dateStart"),
         closed_at=moment("closedDate"),
         description=str(row.get("description") or ""),
-        flow_id=int_of(row.get("flowId")),
+        flow_id=int_or_zero(row.get("flowId")),
     )
 
 
@@ -182,20 +183,20 @@ def read_record(row: Mapping[str, Any], zone: tzinfo) -> TaskRecord:
     A date that cannot be read is none: a completed task may come without `closed_at`.
     """
     get = row.get
-    status = int_of(get("status"))
+    status = int_or_zero(get("status"))
     return TaskRecord(
         id_of(row, "id", "tasks.task"),
         str(get("title") or ""),
-        int_of(get("responsibleId")),
-        int_of(get("createdBy")),
-        int_of(get("groupId")),
+        int_or_zero(get("responsibleId")),
+        int_or_zero(get("createdBy")),
+        int_or_zero(get("groupId")),
         status,
         read_seconds(get("createdDate"), zone),
         read_seconds(get("changedDate"), zone),
         read_seconds(get("closedDate"), zone) if status == Status.COMPLETED else None,  # status 4 has one, too
         read_seconds(get("deadline"), zone),
-        int_of(get("timeEstimate")),
-        int_of(get("timeSpentInLogs")),
+        int_or_zero(get("timeEstimate")),
+        int_or_zero(get("timeSpentInLogs")),
         _responsible_name(row),
         _name_in(get("group")),
         str(get("xmlId") or ""),
@@ -255,7 +256,7 @@ def attachments(task_id: int) -> Query[list[int]]:
     return Query(
         "tasks.task.get",
         {"taskId": task_id, "select": ["ID", "UF_TASK_WEBDAV_FILES"]},
-        lambda result: [int_of(file_id) for file_id in php_values(task_row(result).get("ufTaskWebdavFiles"))],
+        lambda result: [int_or_zero(file_id) for file_id in php_values(task_row(result).get("ufTaskWebdavFiles"))],
     )
 
 
@@ -268,7 +269,7 @@ def task_history(task_id: int, zone: tzinfo) -> Query[list[tuple[str, datetime |
             (
                 str(row.get("field") or ""),
                 read_moment(row.get("createdDate"), zone),
-                int_of((mapping_or_none(row.get("user")) or {}).get("id")),
+                int_or_zero((mapping_or_none(row.get("user")) or {}).get("id")),
             )
             for row in rows
         ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from b24tools.bitrix24.batch import Batch, Pending, Query
-from b24tools.bitrix24.pagination import PAGE, USERS
-from b24tools.bitrix24.parsing import id_of, int_of, php_values, rows_of
+from b24tools.bitrix24.batch import PAGE, Batch, Pending, Query
+from b24tools.bitrix24.pagination import USERS, ListParams
+from b24tools.bitrix24.parsing import id_of, int_or_zero, php_values, rows_of
 from b24tools.core.models import Department, Person
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def add_departments(batch: Batch, known: int = 0) -> list[Pending[list[Departmen
     return [batch.add(departments(page * PAGE)) for page in range(min(pages, batch.room))]
 
 
-def read_all_departments(client: Client, pages: Sequence[Pending[list[Department]]]) -> list[Department]:
+def fetch_departments(client: Client, pages: Sequence[Pending[list[Department]]]) -> list[Department]:
     """Read the pages of `add_departments`, and fetch the further ones of a company that has more."""
     batch = client.new_batch()
     total = max((page.item.total or 0 for page in pages), default=0)
@@ -49,19 +49,19 @@ def read_departments(result: Any) -> list[Department]:
         Department(
             id=id_of(row, "ID"),
             name=str(row.get("NAME") or ""),
-            parent_id=int_of(row.get("PARENT")) or None,
-            head_id=int_of(row.get("UF_HEAD")) or None,
+            parent_id=int_or_zero(row.get("PARENT")) or None,
+            head_id=int_or_zero(row.get("UF_HEAD")) or None,
         )
         for row in rows_of(result)
     ]
 
 
-def everybody() -> dict[str, Any]:
+def everybody() -> ListParams:
     """Parameters for listing all people, the dismissed ones and those who never logged in among them."""
     return {"FILTER": {}, "select": [*PEOPLE_SELECT, EMAIL]}
 
 
-def people_of(department_ids: Sequence[int], *more: str) -> dict[str, Any]:
+def people_of(department_ids: Sequence[int], *more: str) -> ListParams:
     """Parameters for listing the active people of exactly these departments (sub-departments do not count).
 
     `more`: columns to select besides what `read_people` reads.
@@ -96,7 +96,7 @@ def _people(conditions: Mapping[str, Any], *more: str) -> Query[list[Person]]:
 def fetch_people(client: Client, ids: Sequence[int]) -> dict[int, Person]:
     """Read those of these people whom the portal shows, with what `everybody` asks for."""
     batch = client.new_batch()
-    pages = [batch.add(people_by_id(ids[start : start + PAGE], EMAIL)) for start in range(0, len(ids), PAGE)]
+    pages = batch.add_chunked(lambda some: people_by_id(some, EMAIL), ids)
     batch.send()
     return {person.id: person for page in pages for person in page.value}
 
@@ -113,7 +113,7 @@ def read_people(result: Any) -> list[Person]:
                 str(get("LAST_NAME") or "").strip(),
                 str(get("SECOND_NAME") or "").strip(),
                 get("ACTIVE") in (True, "Y"),
-                tuple(map(int_of, php_values(get("UF_DEPARTMENT")))),
+                tuple(map(int_or_zero, php_values(get("UF_DEPARTMENT")))),
                 str(get("EMAIL") or "").strip().casefold(),
             )
         )

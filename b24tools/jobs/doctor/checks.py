@@ -7,7 +7,7 @@ they need (a second one, for what depends on the first).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any, Generic, Literal, TypeVar
@@ -35,18 +35,22 @@ class NotLookedAt(Exception):
 
 @dataclass(frozen=True)
 class Finding:
-    """How something is, and how to fix it.
-
-    `known`: until when and why somebody has said that it need not be repeated.
-
-    `check` is the name for programs, the same in every language: the check's, and after a blank what of several
-    things it is `about` (`scope task`). `title` and `section` are for people. A check sets none of the three.
-    """
+    """What a check says: how something is, and how to fix it. `about`: which of several things."""
 
     status: Status
     detail: str
     fix: str = ""
     about: str = ""
+
+
+@dataclass(frozen=True)
+class Report(Finding):
+    """A finding with where it comes from.
+
+    `check` is the name for programs, the same in every language: the check's, and after a blank what it is `about`
+    (`scope task`). `title` and `section` are for people. `known`: until when and why it need not be repeated.
+    """
+
     check: str = ""
     title: str = ""
     section: str = ""
@@ -133,7 +137,7 @@ class Examination:
         return answer
 
 
-def known(value: T | None) -> T:
+def require(value: T | None) -> T:
     """Insist on what may not be there."""
     if value is None:
         raise NotLookedAt
@@ -156,7 +160,7 @@ class Check:
     look: Look
     needs: Sequence[Need[Any]] = ()
 
-    def run(self, exam: Examination, *orders: Order) -> list[Finding]:
+    def run(self, exam: Examination, *orders: Order) -> list[Report]:
         """Look, if all that is needed is there. A failure of the portal is reported once, by the first to meet it.
 
         A missing scope is reported by the check of the scopes.
@@ -174,7 +178,9 @@ class Check:
         number = "".join(order.number for order in orders)
         name, title, section = self.name.format(number=number), self.title(), self.section().format(number=number)
         return [
-            replace(one, check=f"{name} {one.about}".strip(), title=f"{title} {one.about}".strip(), section=section)
+            Report(
+                **vars(one), check=f"{name} {one.about}".strip(), title=f"{title} {one.about}".strip(), section=section
+            )
             for one in findings
         ]
 

@@ -9,20 +9,13 @@ from typing import Any
 
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import Batch, Pending
-from b24tools.bitrix24.pagination import PAGE, USERS, add_pages
+from b24tools.bitrix24.pagination import USERS, add_pages
 from b24tools.bitrix24.parsing import rows_of
 from b24tools.core import errors
-from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Department, Person
-from b24tools.core.org_structure import (
-    Staff,
-    describe_foreign_letters,
-    find_root,
-    no_department,
-    same_name,
-    suggest_name,
-)
+from b24tools.core.names import describe_foreign_letters, same_name, suggest_name
+from b24tools.core.org_structure import Staff, find_root, no_department
 from b24tools.jobs.doctor.checks import (
     Checks,
     Examination,
@@ -31,9 +24,9 @@ from b24tools.jobs.doctor.checks import (
     NotLookedAt,
     fail,
     from_error,
-    known,
     listed,
     ok,
+    require,
     warn,
 )
 
@@ -50,7 +43,7 @@ class Company:
     """
 
     def __init__(self, batch: Batch, exam: Examination) -> None:
-        self._client, self._excluded, self._positions = known(exam.client), exam.excluded, exam.people.positions
+        self._client, self._excluded, self._positions = require(exam.client), exam.excluded, exam.people.positions
         self._first = exam[everybody].read()
         try:
             self.departments, self.production = exam[departments], find_production(exam)
@@ -60,7 +53,7 @@ class Company:
         ids = sorted(
             (named | exam.excluded | exam.hidden | exam.opted_out) - {0} - {int(row["ID"]) for row in self._first.rows}
         )
-        self._named = [batch.add(queries.people_by_id(some, "LAST_LOGIN")) for some in chunked(ids, PAGE)]
+        self._named = batch.add_chunked(lambda some: queries.people_by_id(some, "LAST_LOGIN"), ids)
         self._crew = None
         if self.production and not self._first.complete and self._first.error is None:
             self._params = queries.people_of([one.id for one in self.production], "LAST_LOGIN")
@@ -117,7 +110,7 @@ department_pages: Need[Sequence[Pending[list[Department]]]] = Need(lambda batch,
 everybody = Need(
     lambda batch, _exam: add_pages(batch, USERS, {"FILTER": {"ACTIVE": "Y"}}, length=min(FIRST_PAGES, batch.room))
 )
-departments = Need(lambda _b, exam: queries.read_all_departments(known(exam.client), exam[department_pages]), late=True)
+departments = Need(lambda _b, exam: queries.fetch_departments(require(exam.client), exam[department_pages]), late=True)
 company = Need(Company, late=True)
 DEPARTMENTS = (department_pages, departments)
 COMPANY = (*DEPARTMENTS, everybody, company)

@@ -10,7 +10,7 @@ from typing import Any
 from b24tools.core import clock, errors, inbox
 from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.core.sizes import HOUR_S, format_duration, format_size
-from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, known, listed, ok, warn
+from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, listed, ok, require, warn
 from b24tools.store import database, inspection, read_store
 from b24tools.store.events import FAILED, WAITING
 
@@ -107,7 +107,7 @@ def check_server_clock(exam: Examination) -> Finding | None:
 @checks.add("orders", lambda: _("orders"))
 def check_orders(exam: Examination) -> Finding:
     """Name the orders of which it is not known how their writes ended."""
-    orders = known(exam.database).orders
+    orders = require(exam.database).orders
     unsettled = [number for _id, number in orders.unsettled()]
     if not unsettled:
         count = orders.count()
@@ -123,7 +123,7 @@ def check_orders(exam: Examination) -> Finding:
 
 @checks.add("snapshot", lambda: _("snapshot"))
 def check_snapshot(exam: Examination) -> Finding:
-    runs = known(exam.database).snapshot_runs
+    runs = require(exam.database).snapshot_runs
     run = runs.last_complete(exam.now)
     command = "b24tools snapshot --reconcile" if exam.mode == "webhook" else "b24tools snapshot"
     fix = _("Run `{command}` and look at what it says; by the clock: `b24tools schedule`.").format(command=command)
@@ -132,7 +132,7 @@ def check_snapshot(exam: Examination) -> Finding:
     if run is None:
         return warn(_("never taken: the leaderboard is empty"), fix)
     age_h = (exam.now - run.started_at) / timedelta(hours=1)
-    limit_h = float(known(exam.database).settings.get("snapshot_max_age_h"))
+    limit_h = float(require(exam.database).settings.get("snapshot_max_age_h"))
     detail = _("{moment}, {age} ago (mode {mode})").format(
         moment=f"{run.started_at.astimezone(exam.now.tzinfo):%d.%m.%Y %H:%M}",
         age=format_duration(max(0, int(age_h * HOUR_S))),
@@ -145,7 +145,7 @@ def check_snapshot(exam: Examination) -> Finding:
 
 @checks.add("events", lambda: _("events"))
 def check_events(exam: Examination) -> Finding:
-    events = known(exam.database).events
+    events = require(exam.database).events
     counts, oldest = events.count_by_status(), events.oldest_unprocessed()
     since = clock.known_moment(oldest, exam.now)
     if oldest is not None and exam.mode == "webhook" and (since is None or exam.now - since > LONG_WAIT):
@@ -163,7 +163,7 @@ def check_events(exam: Examination) -> Finding:
 @checks.add("missed_events", lambda: _("missed events"))
 def check_missed_events(exam: Examination) -> Finding | None:
     """Say how many changes the last complete run in webhook mode found that no event had reported."""
-    run = known(exam.database).snapshot_runs.last_measured(exam.now)
+    run = require(exam.database).snapshot_runs.last_measured(exam.now)
     if exam.mode != "webhook" or run is None or run.missed is None or run.changes is None:
         return None
     detail = ngettext(
@@ -185,7 +185,7 @@ def check_missed_events(exam: Examination) -> Finding | None:
 @checks.add("inbox", lambda: _("inbox"))
 def check_inbox(exam: Examination) -> Iterator[Finding]:
     """Look into the folders that `assign --inbox` has taken orders from."""
-    for folder in known(exam.database).notices.inboxes():
+    for folder in require(exam.database).notices.inboxes():
         try:
             found = inbox.inspect(folder)
         except FileNotFoundError:
@@ -217,7 +217,7 @@ def check_inbox(exam: Examination) -> Iterator[Finding]:
 @checks.add("backup", lambda: _("backup"))
 def check_backup(exam: Examination) -> Finding | None:
     """Ask for a backup once there is a week's work to lose."""
-    store = known(exam.database)
+    store = require(exam.database)
     last = store.notices.last_backup()
     fix = _("Once a night: `b24tools -q backup FOLDER --keep 14`, best with a folder on another disk.")
     if last is None:
@@ -235,7 +235,7 @@ def check_backup(exam: Examination) -> Finding | None:
 @checks.add("restored", lambda: _("a restored database"))
 def check_restored(exam: Examination) -> Finding:
     """A backup is older than the portal: what was closed and sent since is missing in it."""
-    day = known(known(exam.database).orders.restored_at()).astimezone(exam.now.tzinfo)
+    day = require(require(exam.database).orders.restored_at()).astimezone(exam.now.tzinfo)
     detail = _("on {day:%d.%m.%Y} the database was older than the portal's tasks: it was restored, or lost")
     fix = _("Bring the closed tasks back: `b24tools snapshot --since {since:%Y-%m-%d}`. Send the open orders again.")
     return warn(detail, fix, day=day, since=day - timedelta(days=31))
@@ -244,7 +244,7 @@ def check_restored(exam: Examination) -> Finding:
 @checks.add("dropped_fields", lambda: _("dropped fields"))
 def check_dropped_fields(exam: Examination) -> Finding | None:
     """Name what the last runs sent and the portal left out of the tasks, without an error."""
-    dropped = known(exam.database).notices.dropped_fields()
+    dropped = require(exam.database).notices.dropped_fields()
     if not dropped:
         return None
     seen = clock.known_moment(max(dropped.values()), exam.now)

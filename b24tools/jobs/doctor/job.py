@@ -11,7 +11,7 @@ from b24tools.bitrix24.client import Client
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.jobs.doctor import company, database, machine, order, people_file, webhook, working_time, workspace
-from b24tools.jobs.doctor.checks import Check, Examination, Finding, Need, NotLookedAt, warn
+from b24tools.jobs.doctor.checks import Check, Examination, Finding, Need, NotLookedAt, Report, warn
 
 IGNORED = "doctor_ignore"
 PARTS = (machine, database, webhook, company, workspace, working_time, people_file)
@@ -20,7 +20,7 @@ CHECKS: list[Check] = [check for part in PARTS for check in part.checks]
 
 def examine(
     exam: Examination, open_client: Callable[[], AbstractContextManager[Client]], probe: Check | None = None
-) -> list[Finding]:
+) -> list[Report]:
     """Run every check, in the order in which one fixes things. `probe`: the one that writes, see `write_probe`."""
     checks = (*CHECKS, *order.checks, *([probe] if probe else ()))
     with ExitStack() as stack:
@@ -54,7 +54,7 @@ def _find_unknown(exam: Examination) -> Iterator[Finding]:
             yield warn(_("there is no check “{name}”"), fix, name=one.check)
 
 
-def _acknowledge(exam: Examination, finding: Finding) -> Finding:
+def _acknowledge(exam: Examination, finding: Report) -> Report:
     """Add what is known of what is not ok."""
     for one in exam.acknowledged if finding.status != "ok" else ():
         if one.covers(finding.check, exam.now.date()):

@@ -21,6 +21,7 @@ from b24tools import __version__
 from b24tools.core.data_folder import RUN, find_network_share, has_locks
 from b24tools.core.database_url import DatabaseUrl
 from b24tools.core.i18n import _, ngettext, os_reason
+from b24tools.core.locks import without_locks
 from b24tools.core.sizes import MIB, format_size
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, listed, ok, warn
 from b24tools.store import database
@@ -150,8 +151,7 @@ def check_data_folder(exam: Examination) -> Finding:
             fix = _("Make room on that disk: without it no order can be noted down.")
         return fail(_("{path}: {reason}"), fix, path=folder, reason=os_reason(error), user=user)
     if not has_locks(folder):
-        fix = _("As some network folders have none: set B24_DATA_DIR to a local one.")
-        return fail(_("the folder {path} cannot be locked: its file system has no locks"), fix, path=folder)
+        return from_error(without_locks(folder))
     return ok(_("{path}, writable by {user}"), path=folder, user=user)
 
 

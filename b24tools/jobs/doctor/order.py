@@ -7,10 +7,9 @@ from typing import Any
 
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import Batch, Pending
-from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Person
-from b24tools.core.org_structure import (
+from b24tools.core.names import (
     describe_foreign_letters,
     describe_near_manager,
     matches_person,
@@ -21,10 +20,10 @@ from b24tools.core.sizes import MIB, format_size
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, from_error, listed, ok, warn
 from b24tools.jobs.doctor.company import COMPANY, company, look_at_position, name_with_id
 from b24tools.jobs.doctor.webhook import is_system_user, login_owner, owner
-from b24tools.onec.order import Order, all_keys
+from b24tools.onec.order import Order
+from b24tools.onec.task_fields import all_keys
 
 LARGE_FILE = 50 * MIB
-KEYS_A_COMMAND = 40  # of the 50 rows of a page: room for duplicates
 
 file_checks = Checks(lambda: _("Orders"))
 checks = Checks(lambda: _("Order {number}"))
@@ -32,7 +31,7 @@ checks = Checks(lambda: _("Order {number}"))
 
 def _add_tasks(batch: Batch, exam: Examination) -> list[Pending[list[Mapping[str, Any]]]]:
     keys = sorted({key for order in exam.orders for of_line in all_keys(order) for key in of_line})
-    return [batch.add(queries.tasks_by_key(some)) for some in chunked(keys, KEYS_A_COMMAND)]
+    return batch.add_chunked(queries.tasks_by_key, keys, queries.KEYS_A_COMMAND)
 
 
 def _add_managers(batch: Batch, exam: Examination) -> dict[str, Pending[list[Person]]]:

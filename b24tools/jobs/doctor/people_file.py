@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from b24tools.bitrix24 import queries
 from b24tools.core.i18n import _, ngettext
-from b24tools.core.org_structure import nearest_name, same_name
+from b24tools.core.names import nearest_name, same_name
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, listed, ok, warn
 from b24tools.jobs.doctor.company import COMPANY, company
 from b24tools.jobs.doctor.working_time import write_hours

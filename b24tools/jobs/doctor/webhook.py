@@ -13,7 +13,7 @@ from b24tools.bitrix24.portal_time import PortalClock, find_zone, read_iso
 from b24tools.core import certificates, errors
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.sizes import format_duration
-from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, from_error, known, listed, ok, warn
+from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, from_error, listed, ok, require, warn
 
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 CLOUD = ".bitrix24."
@@ -29,7 +29,7 @@ checks = Checks(lambda: _("The portal"))
 owner = Need(lambda batch, _exam: batch.add(queries.profile()))
 login_owner = Need(  # whether `user.get` shows the owner, where a login stands in the address
     lambda batch, exam: (
-        None if known(exam.webhook).owner_id else batch.add(queries.people_by_id([exam[owner].reference("ID")]))
+        None if require(exam.webhook).owner_id else batch.add(queries.people_by_id([exam[owner].reference("ID")]))
     )
 )
 server_time = Need(lambda batch, _exam: batch.add(queries.server_time()))
@@ -42,7 +42,7 @@ last_key = Need(lambda batch, exam: batch.add(queries.tasks_by_key([exam.last_ke
 
 def is_in_cloud(exam: Examination) -> bool:
     """Whether the portal is Bitrix24's own, and not on a server of the company's."""
-    return CLOUD in f".{known(exam.webhook).host}."
+    return CLOUD in f".{require(exam.webhook).host}."
 
 
 def is_system_user(exam: Examination) -> bool:
@@ -53,7 +53,7 @@ def is_system_user(exam: Examination) -> bool:
     shown = exam[login_owner]
     if shown is not None:
         return shown.error is None and not shown.value
-    return known(exam.webhook).owner_id != exam[owner].value.id
+    return require(exam.webhook).owner_id != exam[owner].value.id
 
 
 @checks.add("webhook", lambda: _("webhook"))
@@ -61,7 +61,7 @@ def check_address(exam: Examination) -> Finding:
     """Judge the form of the webhook's URL, and what the portal says to it. Never repeat it: it is a password."""
     address = exam.webhook
     if address is None:
-        error, flaw = known(exam.webhook_error), _find_flaw(exam)
+        error, flaw = require(exam.webhook_error), _find_flaw(exam)
         return fail(f"{error.message}: {flaw}" if flaw else error.message, error.hint)
     detail = _("{portal}, by a login") if address.owner_id is None else _("{portal}, user {id}")
     detail = detail.format(portal=address.portal, id=address.owner_id)
@@ -116,9 +116,9 @@ def check_rate(exam: Examination) -> Finding:
 @checks.add("portal_host", lambda: _("whose data"))
 def check_host(exam: Examination) -> Finding:
     """Ids of one portal mean nothing on another."""
-    settings = known(exam.database).settings
+    settings = require(exam.database).settings
     try:
-        settings.check_host(known(exam.webhook).host)
+        settings.check_host(require(exam.webhook).host)
     except errors.ConfigError as error:
         return from_error(error)
     return ok(settings.get("portal_host") or _("the database knows none yet"))

@@ -10,11 +10,9 @@ from typing import Any
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.absences import read_absences
 from b24tools.bitrix24.batch import Batch, Pending
-from b24tools.bitrix24.pagination import PAGE
-from b24tools.bitrix24.parsing import int_of, mapping_or_none, php_values
-from b24tools.core.chunks import chunked
+from b24tools.bitrix24.parsing import int_or_zero, mapping_or_none, php_values
 from b24tools.core.i18n import _, ngettext
-from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, known, listed, ok, warn
+from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, listed, ok, require, warn
 from b24tools.jobs.doctor.company import DEPARTMENTS, everybody, find_production
 from b24tools.jobs.doctor.webhook import owner
 from b24tools.scheduling import portal_hours
@@ -32,10 +30,10 @@ def _add_absences(batch: Batch, exam: Examination) -> tuple[list[int], list[Pend
     """Ask for the absences of people of production; return these, and the answers."""
     homes = {one.id for one in find_production(exam)}
     rows = exam[everybody].read().rows
-    found = (int(row["ID"]) for row in rows if homes & set(map(int_of, php_values(row.get("UF_DEPARTMENT")))))
+    found = (int(row["ID"]) for row in rows if homes & set(map(int_or_zero, php_values(row.get("UF_DEPARTMENT")))))
     workers = list(islice(found, MOST_ABSENT))
     span = _absence_span(exam)
-    return workers, [batch.add(queries.absences(ids, *span)) for ids in chunked(workers, PAGE)]
+    return workers, batch.add_chunked(lambda ids: queries.absences(ids, *span), workers)
 
 
 def _absence_span(exam: Examination) -> tuple[date, date]:
@@ -74,8 +72,8 @@ def check_schedule(exam: Examination) -> Finding:
 @checks.add("exclusions", lambda: _("days off"), schedule)
 def check_exclusions(exam: Examination) -> Finding:
     """The portal leaves out the days off of a calendar that the schedule is based on."""
-    raw = known(exam[schedule].value)
-    days = known(portal_hours.from_schedule(raw, exam.settings.zone))[0].days
+    raw = require(exam[schedule].value)
+    days = require(portal_hours.from_schedule(raw, exam.settings.zone))[0].days
     calendar = mapping_or_none(raw.get("CALENDAR")) or {}
     detail = ngettext("{n} day off", "{n} days off", len(days)).format(n=len(days))
     if calendar.get("PARENT_CALENDAR_ID") not in (None, 0, "0", ""):
@@ -106,8 +104,8 @@ def check_calendar(exam: Examination) -> Finding:
 def check_agreement(exam: Examination) -> Finding:
     """Compare the schedule with the portal's calendar: people mark a day off in one of them only."""
     zone = exam.settings.zone
-    by_schedule, _remarks = known(portal_hours.from_schedule(_read_raw(exam, schedule), zone))
-    by_calendar, _remarks = known(portal_hours.from_settings(_read_raw(exam, calendar_settings), zone))
+    by_schedule, _remarks = require(portal_hours.from_schedule(_read_raw(exam, schedule), zone))
+    by_calendar, _remarks = require(portal_hours.from_settings(_read_raw(exam, calendar_settings), zone))
     words = _("worked by the schedule only"), _("worked by the portal's calendar only")
     if differences := _compare(exam, by_schedule, by_calendar, *words):
         return warn(differences, _("The schedule counts; mark the days off in both on the portal."))

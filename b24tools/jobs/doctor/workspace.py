@@ -9,8 +9,8 @@ from b24tools.bitrix24.batch import Batch, Pending
 from b24tools.bitrix24.queries import Project
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import describe_foreign_letters, look, parts_to_ask
-from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, known, listed, ok, warn
+from b24tools.core.names import describe_foreign_letters, fold_shapes, parts_to_ask
+from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, listed, ok, require, warn
 from b24tools.jobs.doctor.webhook import is_in_cloud, owner
 
 REACH = timedelta(days=92)  # as far ahead as a plan looks at first
@@ -38,8 +38,8 @@ alike_projects = Need(
         batch.add(queries.groups_named(exam.settings.group, part=part)) for part in parts_to_ask(exam.settings.group)
     ]
 )
-may_create = Need(lambda batch, exam: batch.add(queries.may_create_tasks(known(find_project(exam)).id)), late=True)
-project_dates = Need(lambda batch, exam: batch.add(queries.project_dates(known(find_project(exam)).id)), late=True)
+may_create = Need(lambda batch, exam: batch.add(queries.may_create_tasks(require(find_project(exam)).id)), late=True)
+project_dates = Need(lambda batch, exam: batch.add(queries.project_dates(require(find_project(exam)).id)), late=True)
 mandatory_fields = Need(lambda batch, _exam: batch.add(queries.mandatory_fields()))
 storage = Need(lambda batch, _exam: batch.add(queries.common_storage()))
 folder = Need(_add_folder)
@@ -157,7 +157,9 @@ def check_folder(exam: Examination) -> Finding:
         return fail(_("“{name}” is a file on the company drive, not a folder"), fix, name=name)
     if not folders:
         rows = (row for asked in exam[alike_folders] for row in asked.value)
-        if alike := next((row for row in rows if row[2] == "folder" and look(row[1]) == look(name)), None):
+        if alike := next(
+            (row for row in rows if row[2] == "folder" and fold_shapes(row[1]) == fold_shapes(name)), None
+        ):
             return _warn_of_alike("B24_FOLDER", name, *alike[:2])
         fix = _("Make the folder on the company drive, or set B24_FOLDER to an existing one, by name or id.")
         return warn(_("“{name}” is not there: the first order with files makes it"), fix, name=name)

@@ -175,7 +175,7 @@ def _look_at_stamps(exam: Examination) -> Finding:
     calendars = [of_person for pending in exam[absences][1] for of_person in pending.value.values()]
     rows = [row for of_person in calendars for row in parsing.php_values(of_person)]
     for row in filter(None, map(parsing.mapping_or_none, rows)):
-        zone, stamp = find_zone(row.get("TZ_FROM")), parsing.int_of(row.get("DATE_FROM_TS_UTC"))
+        zone, stamp = find_zone(row.get("TZ_FROM")), parsing.int_or_zero(row.get("DATE_FROM_TS_UTC"))
         try:
             clock = datetime.strptime(str(row.get("DATE_FROM")), "%d.%m.%Y %H:%M:%S").replace(tzinfo=zone)
         except ValueError:  # a whole day, a row of the absence chart, another format
@@ -194,7 +194,7 @@ def _look_at_chat(added: Row, task: Row, listed: Row, later: Row) -> Finding:
     def show(row: Row) -> str:
         if "chatId" not in row:
             return _("no such field")
-        return _("yes") if parsing.int_of(row["chatId"]) else _("no")
+        return _("yes") if parsing.int_or_zero(row["chatId"]) else _("no")
 
     detail = _("add {select}; chat in its answer: {added}, in a list: {listed}, by get: {later}").format(
         select=_("ignores select") if "title" in added else _("obeys select"),

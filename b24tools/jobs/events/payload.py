@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, unquote_plus
+from urllib.parse import unquote_plus
 
 from b24tools.bitrix24 import php_query
 from b24tools.core import errors
@@ -32,6 +32,7 @@ TASK_EVENTS = {
 }
 _ID = re.compile(r"([0-9]{1,18})(?:\.0+)?")  # in JSON a number may have become 5.0
 _STAMP = re.compile(r"[0-9]{9,11}")
+_SEPARATOR = re.compile(r"%(26|3[dD])")
 
 
 class Refusal(errors.B24ToolsError):
@@ -78,20 +79,20 @@ def read_body(body: bytes, content_type: str = "", scrub: Callable[[str], str] =
     is_json = text.startswith(("{", "["))
     if is_json:
         values = _read_json(text)
-        query = "&".join(_pairs_of(values))
+        pairs = list(_pairs_of(values))
+        _check_count(len(pairs))
         stored = json.dumps(_hide(values, scrub))
         hashed = json.dumps({key: value for key, value in values.items() if not _is_auth(key)}, sort_keys=True)
     else:
         if "multipart/" in content_type.lower() or "=" not in text or text.startswith("<"):
             raise unreadable(_("it is neither a form nor JSON"))
-        query = text
-        pairs = [(pair, unquote_plus(pair.partition("=")[0])) for pair in text.split("&")]
-        stored = _hide_pairs(pairs, scrub)
-        hashed = "&".join(pair for pair, key in pairs if not _is_auth(key.lstrip()))
-    if query.count("&") >= MOST_PAIRS:
-        raise _too_much(_("more than {n} pairs").format(n=MOST_PAIRS))
+        raw = text.split("&")
+        _check_count(len(raw))
+        pairs = _read_pairs(text)
+        stored = _hide_pairs(raw, pairs, scrub)
+        hashed = "&".join(one for one, (key, _value) in zip(raw, pairs, strict=True) if not _is_auth(key.lstrip()))
     try:
-        fields = php_query.decode(query, max_pairs=MOST_PAIRS, max_depth=MOST_DEPTH)
+        fields = php_query.nest(pairs, max_depth=MOST_DEPTH)
     except ValueError:  # an index of thousands of digits is beyond all limits, too
         raise _too_deep() from None
     auth, stamp = _unpack(fields.get("auth")), _text(fields.get("ts"))
@@ -143,6 +144,11 @@ def _too_much(reason: str) -> Refusal:
     return Refusal(413, _("the body is beyond the limits: {reason}").format(reason=reason))
 
 
+def _check_count(pairs: int) -> None:
+    if pairs > MOST_PAIRS:
+        raise _too_much(_("more than {n} pairs").format(n=MOST_PAIRS))
+
+
 def _too_deep() -> Refusal:
     return _too_much(_("deeper than {n} levels").format(n=MOST_DEPTH))
 
@@ -164,14 +170,22 @@ def _unpack(value: Any) -> Any:
     if not isinstance(value, str) or not value.lstrip().startswith("{"):
         return value
     try:
-        query = "&".join(_pairs_of(_read_json(value)))
-        return php_query.decode(query, max_pairs=MOST_PAIRS, max_depth=MOST_DEPTH)
+        pairs = list(_pairs_of(_read_json(value)))
+        return php_query.nest(pairs, max_depth=MOST_DEPTH) if len(pairs) <= MOST_PAIRS else value
     except (Refusal, ValueError):
         return value
 
 
-def _pairs_of(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
-    """Write JSON, nested or with flat `data[ID]` names, as the pairs of a form."""
+def _read_pairs(form: str) -> list[tuple[str, str]]:
+    """Read a form's pairs; it is decoded in one go unless that would add an `&` or `=` to those between them."""
+    if _SEPARATOR.search(form) is None:
+        return [(key, value) for key, _equals, value in (one.partition("=") for one in unquote_plus(form).split("&"))]
+    parts = (one.partition("=") for one in form.split("&"))
+    return [(unquote_plus(key), unquote_plus(value)) for key, _equals, value in parts]
+
+
+def _pairs_of(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Read JSON, nested or with flat `data[ID]` names, as the pairs of a form."""
     if isinstance(value, dict | list):
         if depth >= MOST_DEPTH:
             raise _too_deep()
@@ -179,7 +193,7 @@ def _pairs_of(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
             yield from _pairs_of(inner, f"{path}[{key}]" if path else str(key), depth + 1)
     elif isinstance(value, str | int | float) and not isinstance(value, bool):
         # half a surrogate pair has no UTF-8 form
-        yield f"{quote(path, safe='', errors='replace')}={quote(str(value), safe='', errors='replace')}"
+        yield path.encode("utf-8", "replace").decode(), str(value).encode("utf-8", "replace").decode()
 
 
 def _is_auth(key: str) -> bool:
@@ -208,18 +222,17 @@ def _hide(value: Any, scrub: Callable[[str], str]) -> Any:
     return value if scrub(str(value)) == str(value) else HIDDEN
 
 
-def _hide_pairs(pairs: Sequence[tuple[str, str]], scrub: Callable[[str], str]) -> str:
-    """Hide what is secret in the pairs of a form, each with its name; mostly that is found by the names alone."""
-    text = "&".join(_hide_pair(pair, key, str) for pair, key in pairs)
-    if all(scrub(one) == one for one in (text, unquote_plus(text))):
-        return text
-    return "&".join(_hide_pair(pair, key, scrub) for pair, key in pairs)
-
-
-def _hide_pair(pair: str, key: str, scrub: Callable[[str], str]) -> str:
-    raw_key, equals, raw_value = pair.partition("=")
-    is_secret = raw_value and (_is_secret(key) or _holds_token(unquote_plus(raw_value)))
-    return f"{scrub(raw_key)}{equals}{HIDDEN if is_secret else scrub(raw_value)}"
+def _hide_pairs(raw: Sequence[str], pairs: Sequence[tuple[str, str]], scrub: Callable[[str], str]) -> str:
+    """Hide what is secret in the pairs of a form, given as they came and decoded; mostly names alone tell it."""
+    shown, plain = list(raw), []
+    for number, (key, value) in enumerate(pairs):
+        if value and (_is_secret(key) or _holds_token(value)):
+            shown[number], value = f"{raw[number].partition('=')[0]}={HIDDEN}", HIDDEN
+        plain.append(f"{key}={value}")
+    everything = "&".join([*shown, *plain])
+    if scrub(everything) == everything:
+        return "&".join(shown)
+    return "&".join("=".join(map(scrub, one.split("=", 1))) for one in shown)
 
 
 def _text(value: Any) -> str:

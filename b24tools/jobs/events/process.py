@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.client import Client
-from b24tools.bitrix24.parsing import UnexpectedResponse, int_of
+from b24tools.bitrix24.parsing import UnexpectedResponse, int_or_zero
 from b24tools.bitrix24.portal_time import PortalClock, read_iso
 from b24tools.core import errors
 from b24tools.core.chunks import chunked
@@ -251,7 +251,7 @@ def _read_tasks(
         portal_zone = portal_clock.see(page.value)
         nameless = None
         for row in page.value:
-            task_id = int_of(row.get("id"))
+            task_id = int_or_zero(row.get("id"))
             if not task_id:
                 nameless = row
                 continue

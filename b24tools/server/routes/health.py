@@ -47,7 +47,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
                     "the last order or event could not be stored; "
                     "this stays so until one is, or `b24tools serve` is started again"
                 )
-        except (errors.B24ToolsError, database.Error) as error:
+        except errors.B24ToolsError as error:
             _log.error("healthz: %s", error)
             health = Health(status="failed", snapshot_age_s=None, oldest_event_age_s=None)
             health.problem = _("the database cannot be used")
@@ -68,7 +68,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
                 store.database.wait_at_most(LONGEST_WRITE_S)
                 with store.transaction():
                     watch.note_change(store.database)
-        except (errors.B24ToolsError, database.Error) as error:
+        except errors.B24ToolsError as error:
             _log.error("ready: %s", error)
             response.status_code = 503
             return Readiness(status="failed", problem=_("the database cannot be written"))

@@ -6,13 +6,12 @@ from typing import Annotated
 
 from fastapi import FastAPI, Path, Request, Response
 
-from b24tools.core import errors, i18n
 from b24tools.core.i18n import _
 from b24tools.jobs import why
 from b24tools.render import why as render_why
 from b24tools.server import openapi
 from b24tools.server.page import PageLook, find_root, render_page, wants_html
-from b24tools.server.responses import HttpError, Reply
+from b24tools.server.responses import Reply, refuse_input
 from b24tools.server.services import Services
 from b24tools.server.work_models import Decision
 
@@ -31,12 +30,9 @@ def add_routes(api: FastAPI, services: Services) -> None:
     def get_decision(
         request: Request, look: PageLook, task: Annotated[int, Path(ge=1, description="The task's number.")]
     ) -> Response:
-        with i18n.speaking(look.lang), services.session.read_store() as store:
-            try:
-                found = why.explain(store, task, settings.data_dir)
-            except errors.ConfigError as error:
-                raise HttpError(404, error.message, error.hint, code=error.code) from None
-            if not wants_html(request):
-                return Reply(render_why.data(found, settings.zone))
-            main = render_why.to_html(found, settings.zone, find_root(request))
-            return render_page(request, look, _("Why this person"), main)
+        with services.session.read_store() as store, refuse_input(404):
+            decision = why.explain(store, task, settings.data_dir)
+        if not wants_html(request):
+            return Reply(render_why.data(decision, settings.zone))
+        main = render_why.to_html(decision, settings.zone, find_root(request))
+        return render_page(request, look, _("Why this person"), main)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Literal
-from urllib.parse import urlencode
 
 from fastapi import FastAPI, Path, Query, Request, Response
 
 from b24tools.assignment.team import Team, choose_team
-from b24tools.core import errors, i18n, periods
+from b24tools.core import periods
 from b24tools.core.i18n import _
 from b24tools.jobs import load, today
 from b24tools.render import load as render_load
-from b24tools.render import load_page, today_page, today_sheets
+from b24tools.render import load_page, today_page
 from b24tools.render import today as render_today
+from b24tools.render.page_assets import read_asset
 from b24tools.server import openapi
-from b24tools.server.page import Age, PageLook, change_query, find_root, keep_look, render_page, wants_html
-from b24tools.server.plan_reading import PlanReading, read_plan
-from b24tools.server.responses import HttpError, Reply
+from b24tools.server.page import Age, PageLook, make_view, render_page, wants_html
+from b24tools.server.plan_reading import read_plan
+from b24tools.server.responses import Reply, refuse_input
 from b24tools.server.services import Services
 from b24tools.server.work_models import PersonLoad, WorkList
 
@@ -30,14 +29,6 @@ Day = Annotated[str, Query(alias="date", description="Another day than today: 20
 def add_routes(api: FastAPI, services: Services) -> None:
     """Add the endpoints."""
     zone = services.session.settings.zone
-
-    def find(found: PlanReading, name: str | None) -> Team:
-        try:
-            return choose_team(found.found.company, found.rules.excluded, name)
-        except errors.ConfigError as error:
-            status = 409 if error.code == errors.ErrorCode.AMBIGUOUS else 404
-            code = errors.ErrorCode.AMBIGUOUS if status == 409 else errors.ErrorCode.NOT_FOUND
-            raise HttpError(status, error.message, error.hint, code=code) from None
 
     @api.get(
         "/load",
@@ -55,59 +46,43 @@ def add_routes(api: FastAPI, services: Services) -> None:
         sort: Annotated[Literal["load", "name"], Query(description="The fullest first, or by name.")] = "load",
     ) -> Response:
         is_page = wants_html(request)
-        with i18n.speaking(look.lang):
-            reading = read_plan(services, fresh=look.fresh, is_page=is_page)
-            found = reading.value
-            team = find(found, department.strip() or None)
-            length = weeks or (PAGE_WEEKS if is_page else load.WEEKS)
-            with found.lanes:
-                result = load.lay_out(found.found, team, weeks=length, by_name=sort == load_page.NAME)
-            if not is_page:
-                return Reply(render_load.data(result, zone))
-            staff = found.found.company.staff
-            inside = {*staff.below(staff.root_id)}
-            view = load_page.View(
-                zone,
-                found.found.now,
-                length,
-                sort,
-                _choose_option(team, department),
-                [(one.id, one.name) for one in staff.departments.values() if one.id in inside],
-                find_root(request),
-                keep_look(request),
-            )
-            main = load_page.to_html(result, view)
-            age = Age(reading.read_at, zone, reading.problem)
-            return render_page(request, look, _("Workload"), main, age, style=load_page.read_style())
+        reading = read_plan(services, fresh=look.fresh, is_page=is_page)
+        plan = reading.value
+        with refuse_input(404):
+            team = choose_team(plan.standings.company, plan.rules.excluded, department.strip() or None)
+        length = weeks or (PAGE_WEEKS if is_page else load.WEEKS)
+        with plan.lanes:
+            result = load.lay_out(plan.standings, team, weeks=length, by_name=sort == load_page.NAME)
+        if not is_page:
+            return Reply(render_load.data(result, zone))
+        staff = plan.standings.company.staff
+        filters = load_page.Filters(
+            length,
+            sort,
+            _choose_option(team, department),
+            [(one.id, one.name) for one in staff.departments.values() if one.id in staff.inside],
+        )
+        main = load_page.to_html(result, filters, make_view(request, services.session, plan.standings.now))
+        age = Age(reading.read_at, zone, reading.problem)
+        return render_page(request, look, _("Workload"), main, age, style=read_asset("load.css"))
 
     def answer_today(request: Request, look: PageLook, name: str | None, day: str) -> Response:
-        with i18n.speaking(look.lang):
-            try:
-                date = periods.read_day(day, services.now().astimezone(zone).date()) if day.strip() else None
-            except errors.ConfigError as error:
-                raise HttpError(422, error.message, error.hint) from None
-            is_page = wants_html(request)
-            reading = read_plan(services, fresh=look.fresh, is_page=is_page)
-            found = reading.value
-            team = find(found, name)
-            try:
-                with found.lanes:
-                    result = today.list_work(found.found, team, found.portal_url, date)
-            except errors.ConfigError as error:
-                raise HttpError(422, error.message, error.hint) from None
-            if not is_page:
-                return Reply(render_today.data(result, zone))
-            view = today_page.View(
-                zone,
-                found.found.now.astimezone(zone).date(),
-                find_root(request),
-                partial(change_query, request),
-                urlencode(keep_look(request)),
-            )
-            main = (today_page.to_overview if name is None else today_page.to_html)(result, view)
-            title = _("Work lists") if name is None else _describe_team(team)
-            age = Age(reading.read_at, zone, reading.problem)
-            return render_page(request, look, title, main, age, style=today_sheets.read_style())
+        with refuse_input(422):
+            date = periods.read_day(day, services.now().astimezone(zone).date()) if day.strip() else None
+        is_page = wants_html(request)
+        reading = read_plan(services, fresh=look.fresh, is_page=is_page)
+        plan = reading.value
+        with refuse_input(404):
+            team = choose_team(plan.standings.company, plan.rules.excluded, name)
+        with refuse_input(422), plan.lanes:
+            result = today.list_work(plan.standings, team, services.session.portal_url, date)
+        if not is_page:
+            return Reply(render_today.data(result, zone))
+        view = make_view(request, services.session, plan.standings.now)
+        main = (today_page.to_overview if name is None else today_page.to_html)(result, view)
+        title = _("Work lists") if name is None else _describe_team(team)
+        age = Age(reading.read_at, zone, reading.problem)
+        return render_page(request, look, title, main, age, style=read_asset("today.css"))
 
     @api.get(
         "/today",

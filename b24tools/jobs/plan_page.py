@@ -1,4 +1,4 @@
-"""What everybody has to do, laid out for pages from how the orders stand. Asks the portal nothing."""
+"""What everybody has to do, laid out for the page /plan from how the orders stand. Asks the portal nothing."""
 
 from __future__ import annotations
 
@@ -52,13 +52,12 @@ def lay_out(
 ) -> tuple[DepartmentPlan, ...]:
     """Read what everybody does off the lanes, department by department in the order of the portal's tree."""
     staff = found.company.staff
-    inside = set(staff.below(staff.root_id))
-    groups: dict[int | None, list[PersonPlan]] = {one: [] for one in staff.departments if one in inside}
+    groups: dict[int | None, list[PersonPlan]] = {one: [] for one in staff.departments if one in staff.inside}
     groups[None] = []
     ours = {line.task.id: (order, line) for order in orders for line in order.lines if line.task}
     people = {**staff.people, **found.portal.people}
     for person in sorted(people.values(), key=lambda one: (one.last_name, one.first_name, one.id)):
-        home = next((one for one in person.department_ids if one in inside), None)
+        home = staff.home_of(person)
         tasks = found.workload.tasks_of(person.id)
         is_worker = person.active and person.id not in excluded and home is not None
         if not is_worker and not any(task.id in ours for task, _span in tasks):

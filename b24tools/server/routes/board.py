@@ -1,28 +1,23 @@
-"""What was closed: the ranking for programs, `/board` for a screen on the wall, people, task ids of a week."""
+"""`/leaderboard`, `/board`, `/users`, `/tasks/week`: what was closed, for programs and for a screen on the wall."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
-from string import Template
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from b24tools.core import errors, i18n, periods
-from b24tools.core.i18n import _, ngettext, pgettext
-from b24tools.core.scope import Scope
+from b24tools.core import i18n, periods
+from b24tools.core.i18n import _
 from b24tools.jobs import leaderboard
-from b24tools.render import counting_rules, leaderboard_text
+from b24tools.render import board_page, counting_rules, leaderboard_text
 from b24tools.render.leaderboard import data
-from b24tools.render.markup import element, escape, join
+from b24tools.render.markup import element, join
 from b24tools.server import models, openapi, page
 from b24tools.server.page import Language, Theme
-from b24tools.server.responses import HttpError, Reply
+from b24tools.server.responses import HttpError, Reply, refuse_input
 from b24tools.server.services import Services
 
 TOP = 10
@@ -41,10 +36,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
     settings = services.session.settings
 
     def choose_period(text: str | None, kind: str = periods.WEEK) -> periods.Period:
-        try:
+        with refuse_input(422):
             return periods.choose(text, kind, settings.zone, services.now())
-        except errors.ConfigError as error:
-            raise HttpError(422, error.message, error.hint) from None
 
     @api.get(
         "/leaderboard",
@@ -71,7 +64,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         chosen = choose_period(period, kind)
         if me is not None and teams:
             raise HttpError(422, _("me and teams exclude each other"))
-        with services.session.read_store() as store, answer_unknown_names():
+        with services.session.read_store() as store, refuse_input(404):
             board = leaderboard.board(
                 store,
                 chosen,
@@ -111,10 +104,9 @@ def add_routes(api: FastAPI, services: Services) -> None:
             rules, season = leaderboard.rules_of(store, chosen)
         if not page.wants_html(request):
             return Reply(counting_rules.data(rules))
-        with i18n.speaking(look.lang):
-            final = leaderboard_text.describe_season(season, rules_differ=False) if season else ""
-            words = [element("li", text) for _rule, _value, text in counting_rules.list_rules(rules)]
-            return page.render_page(request, look, _("What counts"), join([element("p", final), element("ul", *words)]))
+        final = leaderboard_text.describe_season(season, rules_differ=False) if season else ""
+        words = [element("li", text) for _rule, _value, text in counting_rules.list_rules(rules)]
+        return page.render_page(request, look, _("What counts"), join([element("p", final), element("ul", *words)]))
 
     @api.get(
         "/board",
@@ -133,7 +125,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
     ) -> HTMLResponse:
         with services.open_store() as store:
             old_s = float(store.settings.get("snapshot_max_age_h")) * 3600
-            with answer_unknown_names():
+            with refuse_input(404):
                 scope = leaderboard.read_scope(store, group, department)
             rules, season = leaderboard.rules_of(store, choose_period(period, kind))
             differ = rules != store.settings.counting_rules(settings.zone)
@@ -150,11 +142,13 @@ def add_routes(api: FastAPI, services: Services) -> None:
                 "old_s": old_s,
                 "frozen": season is not None,
                 "rules": urlencode({"period": chosen.label, "lang": i18n.current_language()}),
-                "words": list_words(chosen, services.now()),
+                "words": board_page.list_words(chosen, services.now()),
             }
             final = season and leaderboard_text.describe_season(season, rules_differ=differ, command=False)
             said = [final or "", leaderboard_text.describe_rules(rules)]
-            return render_board(chosen, by, theme, setup, scope, filter(None, said))
+            content = board_page.to_html(chosen, by, theme, setup, scope, filter(None, said))
+            policy = page.make_policy(board_page.read_script(), board_page.read_style())
+            return HTMLResponse(content, headers={"Content-Security-Policy": policy})
 
     @api.get(
         "/users",
@@ -183,19 +177,6 @@ def add_routes(api: FastAPI, services: Services) -> None:
             return store.tasks.closed_ids(period.start, period.end, store.settings.opted_out_users())
 
 
-@contextmanager
-def answer_unknown_names() -> Iterator[None]:
-    """Answer 404 to a name that nothing has, 409 to one that several have."""
-    try:
-        yield
-    except errors.ConfigError as error:
-        if error.code == errors.ErrorCode.DATABASE:
-            raise
-        status = 409 if error.code == errors.ErrorCode.AMBIGUOUS else 404
-        code = error.code if status == 409 else None
-        raise HttpError(status, error.message, error.hint, code=code) from None
-
-
 def reply_if_changed(request: Request, content: dict[str, Any]) -> Response:
     """Answer with an ETag, or 304 where the client has this already."""
     reply = Reply(content)
@@ -206,60 +187,3 @@ def reply_if_changed(request: Request, content: dict[str, Any]) -> Response:
         return Response(status_code=304, headers=headers)
     reply.headers.update(headers)
     return reply
-
-
-# the page
-
-
-def render_board(
-    period: periods.Period,
-    by: str,
-    theme: str,
-    setup: dict[str, Any],
-    scope: Scope = leaderboard.ALL_WORK,
-    said: Iterable[str] = (),
-) -> HTMLResponse:
-    """Render the page, with its style and its script in it, in the language in use; `setup` is for the script.
-
-    `said`: what is to be known of how it is counted, beside the link to the rules.
-    """
-    by_hours = by == leaderboard.HOURS
-    days = leaderboard_text.describe_period(period)
-    title = _("Leaderboard by hours") if by_hours else _("Leaderboard")
-    title = f"{title}: {', '.join(scope.names)}" if scope.names else title
-    style, script = page.read_assets("colors.css", "board.css"), page.read_assets("common.js", "board.js")
-    content = Template(page.read_asset("board.html")).substitute(
-        language=i18n.current_language(),
-        theme=theme,
-        title=escape(title),
-        period=escape(days if by_hours else _("{period}, closed tasks").format(period=days)),
-        teams=escape(_("Teams: hours per person") if by_hours else _("Teams: tasks per person")),
-        said=escape(" ".join(said)),
-        rules=escape(_("What counts")),
-        noscript=escape(_("This page needs JavaScript.")),
-        setup=page.dump_setup(setup),
-        style=style,
-        script=script,
-    )
-    return HTMLResponse(content, headers={"Content-Security-Policy": page.make_policy(script, style)})
-
-
-def list_words(period: periods.Period, now: datetime) -> dict[str, Any]:
-    """List what the script says, in the language in use."""
-    empty = leaderboard.Board(period, leaderboard.TASKS, teams=False, complete=True, as_of=now, mode="")
-    return page.list_age_words() | {
-        "age": _("Data as of {moment}, {ago}; mode {mode}"),
-        "people": page.count_forms(lambda n: ngettext("{n} person", "{n} people", n)),
-        "tasks": page.count_forms(lambda n: ngettext("{n} task", "{n} tasks", n)),
-        "mark": pgettext("decimal mark", "."),
-        "new": pgettext("movement", "new"),
-        "empty": leaderboard_text.describe_empty(empty, now),
-        "no_hours": leaderboard_text.say_no_hours(),
-        "median": _("median {n}"),
-        "badges": leaderboard_text.name_badges(),
-        "goals": leaderboard_text.name_goals(),
-        "present": _("{present} of {members} present"),
-        "quarter": _("the first quarter has {n} or more"),
-        "no_data": _("No data yet. The first snapshot will bring them."),
-        "incomplete": _("Incomplete: part of this period was never collected."),
-    }

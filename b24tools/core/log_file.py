@@ -18,6 +18,7 @@ from b24tools.core.i18n import _, os_reason
 
 NAME = "log.log"
 MOST_BYTES = 5 * 1024 * 1024
+LONELY_SHARE = 15 / 16  # of MOST_BYTES: a line that ends before needs no lock
 OLD_FILES = 3
 LOCK_S = 1.0  # another process holds it for the time of a line
 HOUR_S, DAY_S = 3600, 86_400
@@ -46,7 +47,8 @@ class LineFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """Keep on one line what comes from others."""
-        return "".join(sign if sign.isprintable() else " " for sign in super().formatMessage(record))
+        line = super().formatMessage(record)
+        return line if line.isprintable() else "".join(sign if sign.isprintable() else " " for sign in line)
 
     def formatException(self, ei: object) -> str:
         """Format the traceback, or only its last line."""
@@ -97,7 +99,11 @@ class LogFile(logging.Handler):
         return False
 
     def _append(self, line: bytes) -> None:
-        import filelock  # at the first line: most commands write none
+        with open(self.path, "ab", buffering=0, opener=_open_private) as file:
+            if file.tell() + len(line) <= MOST_BYTES * LONELY_SHARE:
+                file.write(line)
+                return
+        import filelock  # it takes longer than all else: only where the file may have to be turned over
 
         with ExitStack() as held:
             try:
