@@ -166,7 +166,7 @@ def _write(
     to = chat or str(person_id)
     said, said_late = tools.store.messages.read_digests(to, now)
     is_same = False
-    for part in chosen:
+    for part in sorted(chosen, key=lambda part: part == What.CHANGES):  # it leaves out what LATE names
         if part in ONCE_A_DAY and part in said:
             is_same = True
             continue

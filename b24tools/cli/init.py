@@ -215,7 +215,7 @@ def _choose_names(
         if asks and given[name] is None:
             value = _choose(invocation, title, [*known.values()], value, ids=known)
         values[name] = value
-    is_set = settings.zone != config.Settings.model_fields["zone"].default
+    is_set = "zone" in settings.model_fields_set
     zone = given["B24_TZ"] or (settings.zone.key if is_set or not offer.zone else offer.zone)
     values["B24_TZ"] = zone if given["B24_TZ"] or not asks else _ask_zone(invocation, zone)
     return values
@@ -243,7 +243,7 @@ def _choose(
     )
     while True:
         answer = str(typer.prompt(_("Number or name"), default, err=True)).strip()
-        if answer.isdecimal() and 1 <= int(answer) <= len(names):
+        if answer != default and answer.isdecimal() and 1 <= int(answer) <= len(names):
             return names[int(answer) - 1]
         known = next((name for name in only or names if same_name(name) == same_name(answer)), None)
         # another number is no new name: as a setting it would be an id

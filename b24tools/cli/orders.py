@@ -88,7 +88,8 @@ def orders(
             listing, files, notice = filled.listing, filled.files, filled.notice
         else:
             rows = [find_order(tools.store.orders, name, settings.database_place) for name in names or ()]
-            states = {LATE} if late else {*job.STATES} if everything or since else {*job.STATES} - {OVER}
+            with_over = everything or (since and not only_open)
+            states = {LATE} if late else {*job.STATES} if with_over else {*job.STATES} - {OVER}
             listing = job.list_orders(tools, rules, rows=rows, since=after, states=states)
     if not is_new:
         invocation.send_messages(session)

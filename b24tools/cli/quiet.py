@@ -104,11 +104,11 @@ def choose_new_findings(
 
     if _is_watched():
         return list(findings)
-    causes = {
-        f"{FINDINGS}: {finding.status} {finding.check}": finding
-        for finding in findings
-        if not finding.check.startswith("probe ")
-    }
+    causes: dict[str, Report] = {}
+    for finding in findings:
+        if not finding.check.startswith("probe "):
+            cause = f"{FINDINGS}: {finding.status} {finding.check}"
+            causes[f"{cause}: {finding.fix}" if cause in causes else cause] = finding  # of several inboxes, say
     new: list[Report] = list(findings)
     with suppress(errors.B24ToolsError, OSError):
         if session.has_database():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -89,8 +89,8 @@ def print_why(why: Why, zone: ZoneInfo, screen: Screen | None = None) -> None:
         print_why(earlier, zone, screen)
 
 
-def to_html(why: Why, zone: ZoneInfo, root: str) -> Html:
-    """Write the same as a page's content; `root`: the way to `/`."""
+def to_html(why: Why, zone: ZoneInfo, root: str, look: Mapping[str, str]) -> Html:
+    """Write the same as a page's content; `root`: the way to `/`, `look`: what its links carry on."""
     head = element("thead", render_titles(_titles()))
     rows = []
     for person in why.candidates:
@@ -105,8 +105,9 @@ def to_html(why: Why, zone: ZoneInfo, root: str) -> Html:
     if why.others:
         parts.append(element("p", _("Also considered, and no better: {n}.").format(n=why.others)))
     if why.order:
-        parts.append(element("p", element("a", why.order, href=f"{root}plan?{urlencode({'order': why.order})}")))
-    return join([*parts, *(to_html(earlier, zone, root) for earlier in why.earlier)])
+        plan = urlencode({"order": why.order, **look})
+        parts.append(element("p", element("a", why.order, href=f"{root}plan?{plan}")))
+    return join([*parts, *(to_html(earlier, zone, root, look) for earlier in why.earlier)])
 
 
 def _headline(why: Why, zone: ZoneInfo) -> str:

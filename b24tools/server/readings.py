@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from b24tools.core import errors
-from b24tools.core.i18n import _
+from b24tools.core.i18n import _, speaking
 from b24tools.core.threads import run_beside
 
 SHARED = timedelta(seconds=60)  # so long a reading is shown to all
@@ -101,6 +101,10 @@ class Readings:
         return not timedelta() <= age < (AGAIN if fresh or entry.error else SHARED)  # a clock may be put back
 
     def _read(self, entry: _Entry, read: Callable[[], Any]) -> None:
+        with speaking(None):  # what it says is for all who look, not for whoever came first
+            self._read_for_all(entry, read)
+
+    def _read_for_all(self, entry: _Entry, read: Callable[[], Any]) -> None:
         started_at = self._now()
         try:
             value = read()

@@ -82,6 +82,15 @@ def received(portal: Portal) -> list[tuple[str, str]]:
     return [(message.dialog, to_plain(message.text)) for message in portal.messages]
 
 
+def test_the_sequence_of_the_parts_changes_no_part(order: str, b24tools: Run) -> None:
+    """What changed leaves out what is named as late, also where it is asked for first."""
+    b24tools("assign", order)
+    b24tools("orders")
+    both = [("late", "changes"), ("changes", "late")]
+    texts = [b24tools("digest", "--to", "chat1", "--what", a, "--what", b, "--dry-run")[1] for a, b in both]
+    assert texts[0] == texts[1] != ""
+
+
 def test_assign_tells_whom_it_gave_work_to(portal: Portal, order: str, b24tools: Run, tmp_path: Path) -> None:
     """After its work; the log has it, and a dry run sends nothing."""
     assert 0 == b24tools("assign", order, "--dry-run")[0]

@@ -143,6 +143,25 @@ def test_init_changes_no_file_without_asking(
     ] == lines[-6:]
 
 
+def test_enter_leaves_a_project_that_was_given_by_its_id(portal: tuple[Portal, str], answers: list[str]) -> None:
+    """It is the first of the list by its id alone: "1" is the answer that is offered, not a place in the list."""
+    plant, webhook = portal
+    number = next(group.id for group in plant.groups.values() if group.name == "Задачи из 1с")
+    Path(".env").write_text(f"BITRIX_WEBHOOK_URL={webhook}\nB24_GROUP={number}\n", "utf-8")
+    answers += [""] * 20
+    assert 0 == app.main(["init", "--yes"])
+    assert read_values()["B24_GROUP"] in (str(number), "Задачи из 1с")
+
+
+def test_a_zone_that_is_set_stays(portal: tuple[Portal, str]) -> None:
+    """Also where it is the one that holds without a setting, and the webhook's owner lives in another one."""
+    plant, webhook = portal
+    plant.users[plant.owner_id].time_zone = "Asia/Omsk"
+    Path(".env").write_text(f"BITRIX_WEBHOOK_URL={webhook}\nB24_TZ=Europe/Moscow\n", "utf-8")
+    assert 0 == app.main(["init", "--yes"])
+    assert "Europe/Moscow" == read_values()["B24_TZ"]
+
+
 def test_init_takes_a_file_from_no_one(portal: tuple[Portal, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A link stays one, a user of cron the owner; a line for the shell is a setting like another."""
     file = Path("b24tools.env").absolute()

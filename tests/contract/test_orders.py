@@ -275,6 +275,16 @@ def test_the_outbox_of_cron(b24tools: Run, portal: Portal, tmp_path: Path) -> No
 # the service
 
 
+def test_open_leaves_out_what_is_over_among_the_changes_too(b24tools: Run, tmp_path: Path) -> None:
+    """As the service does for `state=open&changed_since=0`; without --open the end of an order is news."""
+    file = tmp_path / "order.json"
+    for values in ({}, {"Выполнен": True}):
+        file.write_bytes(as_bytes(order(**values)))
+        assert 0 == b24tools("assign", file)[0]
+    shown = [json.loads(b24tools("orders", *more, "--changed-since", 0, "--json")[1]) for more in ((), ("--open",))]
+    assert [["done"], []] == [[row["state"] for row in listing["data"]["orders"]] for listing in shown]
+
+
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """With two orders of one number and one whose number has a slash."""

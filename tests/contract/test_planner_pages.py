@@ -209,6 +209,14 @@ def test_one_reading_is_shared_by_all_who_look(own: Served, clock: Clock) -> Non
     assert after < asked(own)
 
 
+def test_a_reading_for_all_speaks_the_language_of_the_service(own: Served) -> None:
+    """Not that of who happened to look first."""
+    own.portal.users[own.portal.owner_id].admin = False
+    pages = [show(own, path).text for path in ("/plan?lang=ru", "/plan?lang=en")]
+    warning = ["the webhook&#x27;s owner is not an administrator: people may be busier than they look"]
+    assert [warning, warning] == [re.findall(r'<p class="warning">([^<]*)', page) for page in pages]
+
+
 def test_a_portal_that_is_away_leaves_the_last_reading(own: Served, clock: Clock) -> None:
     """With its age and a line that says so; the page comes back by itself."""
     show(own, "/plan")
@@ -332,3 +340,11 @@ def test_why_a_task_went_to_its_person(served: Served) -> None:
     assert {404: "unknown_task", 422: "bad_request"} == {
         (refused := served.client.get(f"/why/{task}")).status_code: refused.json()["code"] for task in ("1", "x")
     }
+
+
+def test_the_way_from_why_to_the_plan_keeps_language_and_theme(served: Served) -> None:
+    """As every link does."""
+    plan = show(served, "/plan?lang=ru&theme=dark").text
+    (way,) = set(re.findall(r'href="\./(why/\d+)', plan)[:1])
+    links = re.findall(r'href="([^"]*plan\?order[^"]*)"', show(served, f"/{way}?lang=ru&theme=dark").text)
+    assert links and all("lang=ru" in link and "theme=dark" in link for link in links)

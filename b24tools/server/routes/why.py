@@ -10,7 +10,7 @@ from b24tools.core.i18n import _
 from b24tools.jobs import why
 from b24tools.render import why as render_why
 from b24tools.server import openapi
-from b24tools.server.page import PageLook, find_root, render_page, wants_html
+from b24tools.server.page import PageLook, find_root, keep_look, render_page, wants_html
 from b24tools.server.responses import Reply, refuse_input
 from b24tools.server.services import Services
 from b24tools.server.work_models import Decision
@@ -34,5 +34,5 @@ def add_routes(api: FastAPI, services: Services) -> None:
             decision = why.explain(store, task, settings.data_dir)
         if not wants_html(request):
             return Reply(render_why.data(decision, settings.zone))
-        main = render_why.to_html(decision, settings.zone, find_root(request))
+        main = render_why.to_html(decision, settings.zone, find_root(request), keep_look(request))
         return render_page(request, look, _("Why this person"), main)
