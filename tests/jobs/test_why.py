@@ -190,7 +190,7 @@ def find_now(works: Works, task_id: int, opted_out: int = 0) -> tuple[Any, list[
     with closing(open_store(works.folder / "b24tools.db")) as opened:
         opened.settings.save("opted_out_users", str(opted_out or ""))
         found = why.explain(opened, task_id, works.folder)
-    page = str(to_html(found, MOSCOW, "/"))
+    page = str(to_html(found, MOSCOW, "/", {}))
     shown = data(found, MOSCOW)
     decided = shown["explanation"].splitlines()
     said = [unescape(text) for text in re.findall("<p>([^<]*)</p>", page)]
