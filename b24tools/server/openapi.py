@@ -41,6 +41,7 @@ DAY_S = 86_400
 FASTAPI_REFUSAL = "HTTPValidationError"
 COMMON = (401, 403, 500, 503)  # refusals of every address that is not open to all
 REFUSALS = {
+    207: "Some lines are done, others are not; the text says which, and why.",
     400: "The body cannot be read.",
     401: "A token is needed.",
     403: "The token is wrong, or a page of a foreign site asks.",

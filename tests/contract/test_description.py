@@ -143,7 +143,7 @@ def ask(served: Served, method: str, path: str, **more: Any) -> int:
 def send(served: Served, *lines: tuple[str, float], path: str = "/", **changes: Any) -> int:
     """The status of an order with these lines."""
     body = as_bytes(order(lines or (("Сварщик", 60.0),), **changes))
-    return served.client.post(path, content=body, params={"details": 1}).status_code
+    return served.client.post(f"{path}{'&' if '?' in path else '?'}details=1", content=body).status_code
 
 
 @pytest.mark.long
@@ -188,6 +188,7 @@ def take_orders(served: Served) -> None:
     assert 200 == send(served, ("Сварщик", 70.0))
     faults.clear()
     assert 500 == send(served, ("Сварщик", 70.0), ("Нет такого", 5.0), **OTHER)
+    assert 207 == send(served, ("Сварщик", 70.0), ("Нет такого", 5.0), **OTHER, path="/?partial=207")
     assert 200 == send(served, ("Сварщик", 70.0), ("Нет такого", 5.0), **OTHER, path="/plan")
     assert 422 == send(served, ("Сварщик", -1.0)) == send(served, ("Сварщик", -1.0), path="/plan")
     assert 200 == send(served, ("Монтажник", 70.0), ИдентификаторЗаказа="third", НомерЗаказа="1Ц-2")

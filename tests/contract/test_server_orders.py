@@ -201,6 +201,18 @@ def test_a_line_that_cannot_be_made_is_named_beside_those_that_were(served: Serv
     assert ["created", "created", "failed"] == [task["outcome"] for task in answer["orders"][0]["tasks"]]
 
 
+def test_a_client_may_have_207_where_some_lines_are_done(served: Served) -> None:
+    """In place of 500 alone: where nothing is done, and where all is, it is answered as without."""
+    answers = [
+        served.client.post(f"/?partial={partial}", content=as_bytes(order(lines, ИдентификаторЗаказа=str(number))))
+        for number, (partial, lines) in enumerate(
+            [(207, [*TWO_LINES, ("Космонавт", 5.0)]), (207, [("Космонавт", 5.0)]), (207, TWO_LINES), (1, TWO_LINES)]
+        )
+    ]
+    assert [207, 500, 200, 422] == [answer.status_code for answer in answers]
+    assert answers[0].json()["detail"].startswith("order 1Ц-00000100 - done: Сварщик (#69), Монтажник (#70); failed: ")
+
+
 def test_a_busy_portal_asks_to_come_again(served: Served) -> None:
     """Before anything was written."""
     served.portal.faults.add(Fault("limit", times=99))

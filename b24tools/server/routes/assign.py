@@ -32,6 +32,8 @@ OK = {"message": "ok"}
 # a client of the replaced system compares it, so it is the same in every language
 UPDATE_FAILED = {"message": "При обновлении задачи произошла ошибка"}
 REFUSALS = (408, 413, 415, 422)
+PARTIAL = 207
+WHEN_PARTIAL = "207: the answer in place of 500 where some of the lines are done."
 ORDERS_AT_ONCE, PLANS_AT_ONCE = 20, 5  # the thread pool has 40 threads, and the board wants some
 
 
@@ -81,13 +83,14 @@ def add_routes(api: FastAPI, services: Services) -> None:
         openapi_extra=body,
         response_model=models.OrderAnswer,
         responses=openapi.describe_answers(*REFUSALS)
-        | openapi.describe_answers(500, 503, model=models.OrderProblem, common=()),
+        | openapi.describe_answers(PARTIAL, 500, 503, model=models.OrderProblem, common=()),
     )
     def send_order(
         request: Request,
         body: OrderBody,
         later: BackgroundTasks,
         details: Annotated[bool, Query(description="Add what was done for each line.")] = False,
+        partial: Annotated[int | None, Query(ge=PARTIAL, le=PARTIAL, description=WHEN_PARTIAL)] = None,
     ) -> Reply:
         orders = read_request(request, body, session.settings)
         # one after the other: those who ask again and again for the lock of all processes may starve each other
@@ -101,7 +104,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         if session.settings.notify:
             later.add_task(_send_messages, session)
         more = {"orders": render_assign.data(results, zone)} if details else {}
-        return reply(results, services.now(), more, services.scrub)
+        return reply(results, services.now(), more, services.scrub, in_part=partial or 500)
 
     @api.post(
         "/plan",
@@ -154,7 +157,12 @@ def _send_messages(session: context.Session) -> None:
 
 
 def reply(
-    results: Sequence[OrderResult], now: datetime, more: dict[str, Any], scrub: Callable[[str], str] = str
+    results: Sequence[OrderResult],
+    now: datetime,
+    more: dict[str, Any],
+    scrub: Callable[[str], str] = str,
+    *,
+    in_part: int = 500,
 ) -> Reply:
     """Answer `POST /`: from what was done, and with `more` beside it.
 
@@ -163,6 +171,7 @@ def reply(
     | nothing                                        | 200 ok |
     | anything that will pass (portal busy)          | 503    |
     | only updates and completions of existing tasks | 200 При обновлении… |
+    | anything else, where some lines are done       | `in_part` |
     | anything else                                  | 500    |
 
     Warnings, where there are any, stand beside it: whatever was deleted or left alone is among them.
@@ -179,7 +188,9 @@ def reply(
         status, content = 200, UPDATE_FAILED
     else:
         error = next((task.error for task in failures if task.error), errors.B24ToolsError(""))
-        status, content = 500, describe_problem(summarize(results), error, scrub)
+        is_done = any(task.outcome != FAILED for order in results for task in order.tasks)
+        status = in_part if is_done else 500
+        content = describe_problem(summarize(results), error, scrub)
     said = (f"{order.number}: {warning}" for order in results for warning in list_warnings(order))
     warnings = [scrub(warning) for warning in dict.fromkeys(said)]
     return Reply(content | ({"warnings": warnings} if warnings else {}) | more, status, headers)
