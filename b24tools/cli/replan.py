@@ -119,7 +119,7 @@ def _run(
             return result, None
         if result.obstacle is not None or not result.planned:
             return result, result.obstacle
-        question = f"{render_replan.describe(result)} {_('Move them?')}"
+        question = " ".join((render_replan.describe(result), _("Move them?")))
         message = _("nothing was moved: there is no terminal to ask on")
         try:
             is_wanted = invocation.confirm(question, errors.UsageError(message, _("With --yes it does not ask.")))
