@@ -238,6 +238,21 @@ def test_the_files_that_a_page_names_exist(page: Path) -> None:
     assert [] == missing
 
 
+def test_the_architecture_names_every_module() -> None:
+    """But those of the sandbox, and those that are called as their command is."""
+    named = set(re.findall(r"`(?:[\w.-]+/)*(\w+\.py)`", _prose(DOCS / "architecture.md")))
+    commands = {f"{name.replace('-', '_')}.py" for name in app.COMMANDS}
+    unnamed = [
+        path
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if PACKAGE / "sandbox" not in path.parents
+        if path.name not in named and not path.name.startswith("__")
+        if path.name not in commands or path.parent.name not in ("cli", "render")
+    ]
+
+    assert [] == unnamed
+
+
 # settings
 
 
