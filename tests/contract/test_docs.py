@@ -232,7 +232,7 @@ def test_the_files_that_a_page_names_exist(page: Path) -> None:
         heading, _newline, body = section.partition("\n")
         folders = [PACKAGE / name for name in _names(heading) if name.endswith("/")]
         for name in re.findall(r"`([\w.-]+/[\w./-]*|[\w.-]+\.py)`", body):
-            places = [ROOT / name, PACKAGE / name, *(found for folder in folders for found in folder.rglob(name))]
+            places = [ROOT / name, PACKAGE / name, *(path for folder in folders for path in folder.rglob(name))]
             if not any(place.exists() for place in places):
                 missing.append(name)
     assert [] == missing
@@ -285,7 +285,7 @@ def test_the_settings_page_lists_the_running_settings(page: Path, capsys: pytest
 
     app.main(["config", "--json"])
 
-    assert {one["key"]: one["value"] for one in json.loads(capsys.readouterr().out)["data"]} == rows
+    assert {setting["key"]: setting["value"] for setting in json.loads(capsys.readouterr().out)["data"]} == rows
 
 
 def test_the_crontab_names_existing_commands() -> None:
@@ -293,8 +293,8 @@ def test_the_crontab_names_existing_commands() -> None:
     variables: dict[str, str] = {}
     commands = []
     for line in _text(ROOT / "crontab.example").splitlines():
-        if found := re.fullmatch(r"(\w+)=(.*)", line):
-            variables[found[1]] = found[2]
+        if match := re.fullmatch(r"(\w+)=(.*)", line):
+            variables[match[1]] = match[2]
         elif line.strip() and not line.startswith("#"):
             commands.append(line.split(maxsplit=5)[5])
     assert commands
@@ -350,7 +350,7 @@ def test_every_check_of_doctor_is_explained(capsys: pytest.CaptureFixture[str]) 
 
     app.main(["doctor", "--order", str(ROOT / "tests/data/orders/sample.json"), "--write-probe", "--json"])
 
-    checks = [one["check"] for one in json.loads(capsys.readouterr().out)["data"]]
+    checks = [check["check"] for check in json.loads(capsys.readouterr().out)["data"]]
     assert len(checks) > 40
     assert set() == {check.partition(" ")[0] for check in checks} - explained
 
