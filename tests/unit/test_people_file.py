@@ -137,11 +137,12 @@ def test_who_may_do_what() -> None:
     )
     staff = Staff(departments, people, 1, positions)
 
-    def find(name: str) -> tuple[list[int], list[int]]:
+    def find(name: str, staff: Staff = staff) -> tuple[list[int], list[int]]:
         match = staff.position(name, None)
         return [person.id for person in match.people], [person.id for person in match.barred]
 
     assert ([1, 3], [2, 4]) == find("Сварщик")
     assert ([1, 2], [3, 4]) == find("сварщик  4 разряда")
-    assert ([1, 3], [2, 4]) == find("сварщик") == (lambda _staff: ([1, 3], [2, 4]))(staff.with_people(people))
+    assert ([1, 3], [2, 4]) == find("сварщик")
+    assert ([1, 3], [2, 4]) == find("сварщик", staff.with_people(people))
     assert [2, 1] == list(staff.homes_of(people[0]))
