@@ -162,7 +162,7 @@ def _row_of_order(order: OrderStanding, axis: gantt.Axis, view: View, *, is_open
     described = [(line, _describe_operation(line, view)) for line in order.lines]
     bars = [bar for line, words in described if (bar := _bar_of_line(order, line, words, view))]
     wanted = (late_from, _wanted_words(order, view)) if late_from else None
-    name = element("a", row.number, href=f"{view.root}orders{view.query()}#{make_safe(row.id)}", class_="number")
+    name = element("a", row.number, href=f"{view.link_to('orders')}#{make_safe(row.id)}", class_="number")
     share = 100 * order.done / order.of if order.of else 0
     done = _("{done} of {of} done").format(done=order.done, of=order.of)
     parts = [
@@ -200,7 +200,7 @@ def _list_operations(
         links = []
         if line.task:
             links.append(element("a", f"#{line.task.id}", href=task_url(view.portal_url, line.task.id)))
-            links.append(element("a", _("why"), href=f"{view.root}why/{line.task.id}{view.query()}"))
+            links.append(element("a", _("why"), href=view.link_to(f"why/{line.task.id}")))
         items.append(element("li", words, " ", join(links, ", ")))
     items += [element("li", f"{position}: {_('no task was made')}") for position in order.row.unwritten]
     summary = element("summary", element("span", _("Operations"), class_="hidden"))
