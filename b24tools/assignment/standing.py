@@ -7,7 +7,7 @@ comes after them, over all orders: so promises of different orders agree with ea
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
@@ -18,7 +18,7 @@ from b24tools.assignment.plan import PlannedTask, Rules
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions
 from b24tools.assignment.spans import wait_and_work
-from b24tools.assignment.staffing import ask_about, list_present, not_known, working_hours, workload_of
+from b24tools.assignment.staffing import ask_about, list_planned, not_known, working_hours, workload_of
 from b24tools.assignment.tools import Tools
 from b24tools.assignment.waiting import list_stages
 from b24tools.bitrix24.org_cache import OrgData
@@ -75,6 +75,12 @@ class LineStanding:
     def is_deferred(self) -> bool:
         """Whether the task takes no time of anybody, because the order was cancelled or somebody put it off."""
         return self.task is not None and self.task.status == Status.DEFERRED
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether 1C has the line no longer, and somebody has deleted its task or put it off."""
+        is_left_to_do = self.task is not None and (self.is_put_off or not self.is_deferred)
+        return bool(self.row.sent_values.get(REMOVED)) and not is_left_to_do
 
     @property
     def accepted(self) -> datetime | None:
@@ -152,7 +158,7 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
     open_orders = {row.id: row for row in tools.store.orders.list_open()}
     rows = tools.store.orders.lines([*open_orders.keys() | {row.id for row in orders}])
     company = tools.directory.company(with_files=False)
-    questions = _questions(tools, rules, company, rows.values())
+    questions = _questions(tools, rules, company, rows.values(), open_orders)
     asked_at = tools.clock.machine_clock()
     portal = portal_state.read_portal(tools.client, questions)
     if portal.server_now is not None:
@@ -171,10 +177,7 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
         id_: [_read_line(row, order, portal, people) for row in sorted(lines.get(id_, ()), key=lambda row: row.line)]
         for id_, order in wanted.items()
     }
-    read = {
-        id_: [line for line in lines if line.task or not line.row.sent_values.get(REMOVED)]
-        for id_, lines in read.items()
-    }
+    read = {id_: [line for line in lines if not line.is_dropped] for id_, lines in read.items()}
     read = _let_wait(read, workload, rules)
     read = {id_: [_see_absence(line, portal, now) for line in lines] for id_, lines in read.items()}
     standings = [_stand(row, read[row.id], workload, rules, now) for row in orders]
@@ -240,13 +243,16 @@ def late_since(row: OrderRow, zone: tzinfo) -> datetime | None:
     return datetime.combine(row.wanted.date() + timedelta(days=1), time.min, zone)  # of whatever zone it was sent in
 
 
-def _questions(tools: Tools, rules: Rules, company: OrgData, rows: Iterable[LedgerTask]) -> Questions:
-    rows = list(rows)
-    holders = {row.responsible_id for row in rows if row.responsible_id}
-    workers = list_present(company, rules)
+def _questions(
+    tools: Tools, rules: Rules, company: OrgData, rows: Collection[LedgerTask], open_ids: Container[str]
+) -> Questions:
+    """Ask for all whose time is planned. Whatever else is shown, that goes by the open orders, as in `assign`."""
+    held = [(row.order_id, row.responsible_id) for row in rows if row.responsible_id]
+    workers = list_planned(company, rules, {person_id for order_id, person_id in held if order_id in open_ids})
+    people = {person_id for _order_id, person_id in held} | (workers - company.staff.people.keys())
     task_ids = {row.task_id for row in rows if row.task_id}
-    more = {"task_ids": sorted(task_ids), "people": sorted(holders), "named": True}
-    return ask_about(tools, rules, company, workers | holders, **more)
+    more = {"task_ids": sorted(task_ids), "people": sorted(people), "named": True}
+    return ask_about(tools, rules, company, workers, **more)
 
 
 def _read_line(row: LedgerTask, order: OrderRow, portal: PortalState, people: Mapping[int, Person]) -> LineStanding:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from b24tools.assignment.plan import Rules
-from b24tools.assignment.standing import LineStanding, Standings, read_standings
-from b24tools.assignment.team import Team, find_team
+from b24tools.assignment.standing import LineStanding, Standings
+from b24tools.assignment.team import Team, read_team
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -93,9 +93,8 @@ def read_today(tools: Tools, rules: Rules, name: str | None = None, day: date | 
     `day`: today without it; one that is over raises ConfigError, as another name does. Raises PortalError as reading
     does.
     """
-    team = find_team(tools, rules, name)
-    open_orders = tools.store.orders.list_open()
-    return list_work(read_standings(tools, rules, open_orders), team, tools.client.url, day)
+    found, team = read_team(tools, rules, name, tools.store.orders.list_open())
+    return list_work(found, team, tools.client.url, day)
 
 
 def list_work(found: Standings, team: Team, portal_url: str, day: date | None = None) -> Today:

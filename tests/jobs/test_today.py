@@ -190,6 +190,38 @@ def test_a_person_is_meant_by_name_or_id_and_a_department_with_all_below(works: 
             today.read_today(tools, rules(), "Ученик")
 
 
+def test_who_is_given_work_from_outside_sees_it(works: Works, people: dict[str, int]) -> None:
+    """By B24_FALLBACK_USER, `--to`, or though never to be given any: under the own department, behind the others."""
+    office = works.portal.add_department("Контора").id
+    anna = works.portal.add_user("Анна", "Запасная", departments=[office]).id
+    boris = works.portal.add_user("Борис", "Названный", departments=[office]).id
+    works.portal.add_user("Вера", "Праздная", departments=[office])
+    excluded = frozenset({people["Сборка"]})
+    pins = {"Раскрой": boris, "Сборка": people["Сборка"]}
+    lines = [("Кузнец", 60.0), ("Раскрой", 120.0), ("Сборка", 180.0)]
+    works.assign(order(lines), fallback_user=anna, pins=pins, excluded=excluded)
+
+    def look(name: str | None = None) -> list[tuple[str, str, int]]:
+        with works.tools(dry_run=True) as tools:
+            chosen = rules(fallback_user=anna, excluded=excluded)
+            lists = today.read_today(tools, chosen, name).lists
+            loads = load.load(tools, chosen, name, by_name=True).groups
+        found = [(one.department.name, one.person.name, one.busy_s) for one in lists]
+        in_load = [(group.department.name, person.name) for group in loads for person in group.people]
+        assert in_load == [(department, person) for department, person, _busy_s in found]
+        return found
+
+    given = [("Контора", "Анна Запасная", HOUR), ("Контора", "Борис Названный", 2 * HOUR)]
+    assembler = ("Сборка", "Иван Сборка", 3 * HOUR)
+    assert [assembler, *given] == [one for one in look() if one in (assembler, *given)]
+    assert given == look()[-2:]
+    assert given == look("контора") == look(str(office))
+    assert [given[0]] == look("Запасная") == look(f"#{anna}")
+    assert [assembler] == look("Сборка") == look("Иван Сборка")
+    with pytest.raises(errors.ConfigError, match='there is no department and no person "Праздная"'):
+        look("Праздная")
+
+
 def test_a_day_off_names_the_next_working_day(works: Works, people: dict[str, int]) -> None:
     """So does the evening; who is away is said; a day that is over is refused."""
     works.portal.add_absence(people["Раскрой"], date(2026, 11, 30), date(2026, 12, 1))

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from b24tools.assignment.report import OrderResult
-from b24tools.assignment.standing import read_standings
-from b24tools.assignment.team import find_team
+from b24tools.assignment.team import read_team
 from b24tools.assignment.tools import Tools
 from b24tools.jobs import assign, load, orders, replan, today
 from b24tools.onec import order as onec_order
@@ -578,7 +577,7 @@ class LivingPlant:
     def compare_today(self) -> None:
         """The work lists of three weeks: each task begins and ends there when `load` says, and days are as full."""
         rows = self.tools.store.orders.list_open()
-        standings, team = read_standings(self.tools, self.rules, rows), find_team(self.tools, self.rules, None)
+        standings, team = read_team(self.tools, self.rules, None, rows)
         slots: dict[int, list[Slot]] = {}
         for number in range(21):
             day = _day(self.now // DAY + number)
