@@ -33,7 +33,7 @@ class Group:
 
 @dataclass(frozen=True)
 class LoadTask:
-    """An open task behind the bars: when it is gone on with and done (UTC), and the work left in it."""
+    """An open task behind the bars: when it is gone on with and done (UTC), and the working time that it takes."""
 
     id: int
     title: str

@@ -17,6 +17,7 @@ from b24tools.render.formats import (
     format_day,
     format_moment,
     format_span,
+    format_taken,
     format_work,
     tell_apart,
 )
@@ -323,7 +324,7 @@ def _bar_of_work(work: Work, chosen: set[str] | None, view: View) -> gantt.Bar:
     dim = "" if chosen is None or (work.order and work.order.row.id in chosen) else " dim"
     if bar is None or work.order is None or work.line is None:
         words = _("Other work, task {id}").format(id=work.task_id)
-        title = f"{words}: {format_span(*work.span, view.zone, view.now)}, {format_work(work.left_s)}"
+        title = f"{words}: {format_span(*work.span, view.zone, view.now)}, {format_taken(work.left_s)}"
         return gantt.Bar(work.span, f"other{dim}", words, title, task_url(view.portal_url, work.task_id))
     label = f"{work.order.row.number} · {work.line.row.position}"
     return gantt.Bar(work.span, bar.look + dim, label, bar.title, bar.href, (), bar.is_begun)

@@ -16,6 +16,7 @@ from b24tools.cli import app
 from b24tools.core import errors
 from b24tools.jobs import load, today
 from b24tools.jobs.today import Before, Today
+from b24tools.render.load import print_load
 from b24tools.render.today import data, describe_idle, describe_work, print_today, to_csv
 from b24tools.render.today_sheets import draw_qr_code, to_html
 from b24tools.sandbox import demo_company, server
@@ -90,7 +91,9 @@ def test_the_list_agrees_with_the_load_of_the_day(works: Works, people: dict[str
         assert {id_: days[date(2026, 11, day)] for id_, days in cells.items()} == sums
 
 
-def test_what_was_put_outside_the_hours_is_in_the_list(works: Works, people: dict[str, int]) -> None:
+def test_what_was_put_outside_the_hours_is_in_the_list(
+    works: Works, people: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
     """Wholly or in part, over midnight too: it takes no working time, and is done when `load` and `orders` say."""
     first, second, third = send(works, ("Раскрой", 60), ("Раскрой", 240), ("Раскрой", 300))
     for task, start, end in (
@@ -113,8 +116,14 @@ def test_what_was_put_outside_the_hours_is_in_the_list(works: Works, people: dic
     assert ["1 h, goes on", "outside the working hours"] == [describe_work(job) for job in jobs[:2]]
     with works.tools(dry_run=True) as tools:
         found = load.load(tools, rules(route=ROUTE), "Раскрой").groups[0].people[0]
-        ends = {task.id: task.end for task in load.load(tools, rules(route=ROUTE), str(found.id)).tasks or ()}
-    assert ends == {job.task.id: job.slot.end for job in jobs if job.slot.is_last}
+        one_load = load.load(tools, rules(route=ROUTE), str(found.id))
+    assert {job.task.id: job.slot.end for job in jobs if job.slot.is_last} == {
+        task.id: task.end for task in one_load.tasks or ()
+    }
+    assert {second: HOUR, first: 0, third: 0} == {task.id: task.left_s for task in one_load.tasks or ()}
+    assert HOUR == one_load.groups[0].people[0].open_s
+    print_load(one_load, MOSCOW, "https://portal.example", works.clock.now)
+    assert 2 == capsys.readouterr().out.count("outside the working hours")
 
 
 def test_what_comes_before_is_named_as_long_as_it_is_not_done(works: Works, people: dict[str, int]) -> None:
