@@ -79,8 +79,8 @@ class LineStanding:
     @property
     def is_dropped(self) -> bool:
         """Whether 1C has the line no longer, and somebody has deleted its task or put it off."""
-        is_left_to_do = self.task is not None and (self.is_put_off or not self.is_deferred)
-        return bool(self.row.sent_values.get(REMOVED)) and not is_left_to_do
+        is_gone = self.task is None or (self.is_deferred and not self.is_cancelled)
+        return is_gone and bool(self.row.sent_values.get(REMOVED))
 
     @property
     def accepted(self) -> datetime | None:

@@ -123,6 +123,20 @@ def test_a_line_that_1c_has_no_longer_does_not_count_once_it_is_put_off(works: W
     assert ("at_risk", 2, 1) == (stands(works, 1).state, stands(works, 1).of, stands(works, 1).done)
 
 
+def test_a_removed_line_of_an_order_that_was_cancelled_for_a_while_does_not_count(
+    works: Works, people: dict[str, int]
+) -> None:
+    """Cancelled with the order it is one of its lines; 1C takes up the others only."""
+    lines = ("Раскрой", 240.0), ("Сборка", 60.0)
+    send(works, 1, *lines)
+    send(works, 1, lines[0])
+    send(works, 1, lines[0], called_off=True)
+    assert ("done", 2, 0) == (stands(works, 1).state, stands(works, 1).of, stands(works, 1).done)
+    again = send(works, 1, lines[0])
+    one = stands(works, 1)
+    assert ("open", 1, at(23, 13), at(23, 13)) == (one.state, one.of, one.finish, again.finish)
+
+
 @pytest.fixture
 def outsider(works: Works) -> int:
     """Somebody of the office."""

@@ -21,6 +21,7 @@ from b24tools.sandbox.state import Portal
 from b24tools.scheduling.lane import Slot
 from tests.support.minute_plant import (
     DAY,
+    DEFERRED,
     IN_PROGRESS,
     PENDING,
     MinutePlant,
@@ -152,6 +153,8 @@ class LivingPlant:
             for key, (position, stage) in sent.lines.items():
                 if key not in there and key not in ours:
                     continue  # 1C has it no longer, nor has the portal
+                if key not in there and tasks[ours[key].id].status == DEFERRED and not sent.order.cancelled:
+                    continue  # or it is put off there
                 if not is_own:
                     stage = self.route.index(position) if position in self.route else None
                 lines.append((tasks[ours[key].id] if key in ours else None, stage))
