@@ -338,6 +338,25 @@ def test_of_a_batch_that_is_refused_in_part_the_rest_moves(works: Works, ill: li
     assert sorted([*ill, failed]) == sorted(commands_of_moves(works))
 
 
+@pytest.mark.parametrize("what", ["skipped", "refused"])
+def test_why_tells_of_no_move_that_was_not_made(
+    works: Works, people: dict[str, int], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Where it knows of no decision: the task was taken over from another data folder, whose database is lost."""
+    (task,) = send(works, 1, ("Раскрой", 240))
+    works.clock.now = at(23, 8)
+    with works.tools() as tools:
+        tools.store.database.execute("DELETE FROM decisions")
+    if what == "refused":
+        works.portal.faults.add(Fault("error", method="tasks.task.update"))
+    else:
+        monkeypatch.setattr(replan.replan_writes, "_changed", lambda *_given: "somebody has changed it")
+    outcome = "failed" if what == "refused" else what
+    assert [(task, "without", outcome)] == moves(run(works, without=places(works)[task][0]))
+    with works.tools() as tools, pytest.raises(errors.ConfigError, match="took it over with the person it had"):
+        why.explain(tools.store, task, works.folder)
+
+
 def test_a_batch_that_was_cut_after_it_was_carried_out_is_not_sent_again(works: Works, ill: list[int]) -> None:
     """The next run sees by the tasks that they were moved."""
     works.portal.faults.add(Fault("cut_after", method="tasks.task.update"))
