@@ -168,7 +168,6 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
     now = tools.clock.now()
     people = {**company.staff.people, **portal.people}
     ours = tools.store.orders.our_tasks([task.id for task in portal.open])
-    workload = workload_of(people.values(), portal, company, rules, calendar, now, our_tasks=ours, last_assigned={})
     lines: dict[str, list[LedgerTask]] = {}
     for row in rows.values():
         lines.setdefault(row.order_id, []).append(row)
@@ -178,8 +177,17 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
         for id_, order in wanted.items()
     }
     read = {id_: [line for line in lines if not line.is_dropped] for id_, lines in read.items()}
-    read = _let_wait(read, workload, rules)
-    read = {id_: [_see_absence(line, portal, now) for line in lines] for id_, lines in read.items()}
+
+    def lay(portal: PortalState) -> tuple[Workload, dict[str, list[LineStanding]]]:
+        laid = workload_of(people.values(), portal, company, rules, calendar, now, our_tasks=ours, last_assigned={})
+        return laid, _let_wait(read, laid, rules)
+
+    workload, found = lay(portal)
+    ends = (line.span and line.span[1] for lines in found.values() for line in lines)
+    if (more := portal_state.read_more_absences(tools.client, portal, questions, ends)) is not portal:
+        portal = more
+        workload, found = lay(portal)
+    read = {id_: [_see_absence(line, portal, now) for line in lines] for id_, lines in found.items()}
     standings = [_stand(row, read[row.id], workload, rules, now) for row in orders]
     warnings += not_known(company, portal)
     if not portal.owner.admin:

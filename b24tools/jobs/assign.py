@@ -169,10 +169,9 @@ class _Run:
             portal = replace(portal, open=[task for task in portal.open if task.responsible_id not in outside])
         company = _as_answered(company, portal, questions.workers)
         planner, plans = self._plan(company, portal, items, under_way)
-        last = max((plan.end.date() for plan in plans if plan.choice and plan.end), default=portal.absences_until)
-        if last > portal.absences_until and not (portal.missing_scopes or portal.absences_problem):
-            until = last + timedelta(days=31)
-            portal = portal_state.read_more_absences(tools.client, portal, questions, until)
+        more = portal_state.read_more_absences(tools.client, portal, questions, map(planner.spans.end_of, plans))
+        if more is not portal:
+            portal = more
             planner, plans = self._plan(company, portal, items, under_way)
         if company.storage_error is not None and portal.places.folder_id is None:
             plans = [replace(plan, error=company.storage_error) if plan.files else plan for plan in plans]
@@ -232,7 +231,7 @@ class _Run:
         workers.update(special)
         staged = holders_of_staged(self._open_orders.values(), rules) if open_orders else set()
         if staged:  # others' work may have to wait for theirs
-            workers |= list_planned(company, rules, staged)
+            workers |= list_planned(company, rules, find_holders(tools.store))
         named = (staff.department_named(order.department) for order in self._orders if order.department)
         heads = [department.head_id for department in named if department and department.head_id]
         holders = [row.responsible_id for row in rows.values() if row.responsible_id]

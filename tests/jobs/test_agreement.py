@@ -171,6 +171,34 @@ def test_whose_time_is_planned_is_the_same_for_all(
     assert ((at(23, 10) if is_fallback else None),) * 3 == look()
 
 
+def test_an_absence_beyond_three_months_counts_for_all(works: Works, people: dict[str, int]) -> None:
+    """Where work ends beyond them, absences are read further: by a new order, one sent again, and whoever asks."""
+    for first, last in ((date(2027, 3, 15), date(2027, 4, 15)), (date(2027, 4, 20), date(2027, 4, 30))):
+        works.portal.add_absence(people["Раскрой"], first, last)
+    lines = [("Раскрой", 75 * 480.0)]  # it would be ready on 16 March
+    ready = datetime(2027, 4, 19, 18, tzinfo=MOSCOW)
+    assert [ready] * 3 == [send(works, 1, *lines).finish, send(works, 1, *lines).finish, stands(works, 1).finish]
+    works.assign(order(lines, id="order-2", number="2"), route=ROUTE)
+    longer = [stands(works, 2).finish, send(works, 2, *lines).finish]
+    assert [datetime(2027, 8, 13, 18, tzinfo=MOSCOW)] * 2 == longer
+    works.portal.log.clear()
+    stands(works, 2)
+    assert 2 == len(works.portal.log)
+
+
+def test_who_was_handed_what_others_wait_for_is_asked_about(
+    works: Works, people: dict[str, int], outsider: int
+) -> None:
+    """By `assign` as by `orders`: somebody of the office has other work first, and the assembly waits."""
+    works.assign(order([("Прочее", 960)], id="order-1", number="1"), pins={"Прочее": outsider})
+    cut = send(works, 2, ("Раскрой", 60), ("Сборка", 240)).tasks[0]
+    act(works, cut.task_id, "delegate", userId=outsider)
+    assert at(25, 15) == stands(works, 2).finish
+    later = order([("Сборка", 60)], id="order-3", number="3").model_copy(update={"accepted": at(25, 12)})
+    made = works.assign(later, route=ROUTE)[0]
+    assert (at(25, 15), at(25, 16), at(25, 16)) == (made.tasks[0].start, made.finish, stands(works, 3).finish)
+
+
 def test_an_order_that_is_gone_on_with_outside_is_seen_at_once(works: Works, outsider: int) -> None:
     """Somebody of the office takes up what was over: her time is planned in that reading."""
     made = works.assign(order(), pins={"Сварщик": outsider})[0].tasks[0]
