@@ -301,14 +301,14 @@ def _let_wait(
 
 
 def _last_before(lines: Sequence[LineStanding], stages: Sequence[int | None], number: int) -> int | None:
-    """Find the operation of a lower stage that ends last; None where the line waits for nothing."""
+    """Find the operation of a lower stage that ends last, perhaps nobody knows when; None: it waits for nothing."""
     task, stage = lines[number].task, stages[number]
     if task is None or task.status == Status.IN_PROGRESS or stage is None:
         return None
     ends = {
-        place: lines[place].span[1]  # type: ignore[index] # of those that have one
-        for place, other in enumerate(stages)
-        if other is not None and other < stage and lines[place].span
+        place: span[1] if (span := line.span) else datetime.max.replace(tzinfo=UTC)
+        for place, (line, other) in enumerate(zip(lines, stages, strict=True))
+        if other is not None and other < stage and line.task is not None and not line.is_done
     }
     return max(ends, key=ends.__getitem__, default=None)
 

@@ -26,12 +26,12 @@ LOOK_AHEAD = 92  # days in which the next working day is looked for
 
 @dataclass(frozen=True)
 class Before:
-    """An operation that has to be done first: when it will be (UTC), and by whom."""
+    """An operation that has to be done first: when it will be (UTC; None: that is not known), and by whom."""
 
     task_id: int
     position: str
     person: str | None
-    end: datetime
+    end: datetime | None
 
 
 @dataclass(frozen=True)
@@ -154,9 +154,10 @@ def list_work(found: Standings, team: Team, portal_url: str, day: date | None = 
 
 
 def _describe_before(line: LineStanding | None) -> Before | None:
-    if line is None or line.task is None or line.span is None:
+    if line is None or line.task is None:
         return None
-    return Before(line.task.id, line.row.position, line.person.name if line.person else None, line.span[1])
+    person = line.person.name if line.person else line.task.responsible_name
+    return Before(line.task.id, line.row.position, person or None, line.span[1] if line.span else None)
 
 
 def _work_between(found: Standings, person: Person, start: datetime, end: datetime) -> int:

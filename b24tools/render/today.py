@@ -207,7 +207,8 @@ def describe_before(job: Job, today: Today, zone: ZoneInfo) -> str:
     if job.before is None:
         return ""
     who = f", {job.before.person}" if job.before.person else ""
-    moment = format_moment(job.before.end, zone, today.as_of).replace(" ", NO_BREAK)
+    end = job.before.end
+    moment = format_moment(end, zone, today.as_of).replace(" ", NO_BREAK) if end else _("not known when")
     return f"{job.before.position}{who}, {moment}"
 
 

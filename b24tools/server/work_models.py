@@ -67,7 +67,7 @@ class OperationBefore(Shape):
     task_id: int = about("Its task.")
     position: str = about("The position that does it, as 1C names it.")
     person: str | None = about("Who does it.")
-    ready: AwareDatetime = about("When it will be done.")
+    ready: Moment = about("When it will be done; null: that is not known.")
 
 
 class PieceOfWork(Shape):

@@ -17,10 +17,11 @@ from b24tools.core import errors
 from b24tools.jobs import load, today
 from b24tools.jobs.today import Before, Today
 from b24tools.render.load import print_load
-from b24tools.render.today import data, describe_idle, describe_work, print_today, to_csv
+from b24tools.render.today import data, describe_before, describe_idle, describe_work, print_today, to_csv
 from b24tools.render.today_sheets import draw_qr_code, to_html
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
+from b24tools.server.work_models import WorkList
 from tests.support.orders import MOSCOW, Clock, Works, order, rules
 
 HOUR = 3600
@@ -144,6 +145,30 @@ def test_what_comes_before_is_named_as_long_as_it_is_not_done(works: Works, peop
     works.portal.act("tasks.task.complete", {"taskId": first}, user_id=1)
     (job,) = read(works, "Сборка").lists[0].jobs
     assert (None, at(24, 9), True) == (job.before, job.slot.start, job.is_late)
+
+
+@pytest.mark.parametrize("what", ["outside", "deferred"])
+def test_what_comes_before_is_named_though_nobody_knows_when_it_is_done(
+    works: Works, people: dict[str, int], what: str
+) -> None:
+    """Somebody outside production has it, or it was put off: nobody shall begin with what comes after it."""
+    first, _second = send(works, ("Раскрой", 240), ("Сборка", 60))
+    person = "Иван Раскрой"
+    if what == "outside":
+        office = works.portal.add_department("Контора").id
+        other, person = works.portal.add_user("Анна", "Чужая", departments=[office]).id, "Анна Чужая"
+        works.portal.act("tasks.task.delegate", {"taskId": first, "userId": other}, user_id=people["Раскрой"])
+    else:
+        works.portal.act("tasks.task.defer", {"taskId": first}, user_id=1)
+    found = read(works, "Сборка")
+    (job,) = found.lists[0].jobs
+    assert Before(first, "Раскрой", person, None) == job.before
+    assert f"Раскрой, {person}, not known when" == describe_before(job, found, MOSCOW)
+    (answered,) = data(found, MOSCOW)[0]["tasks"]
+    assert WorkList.model_validate(data(found, MOSCOW)[0]).tasks[0].after is not None
+    assert {"task_id": first, "position": "Раскрой", "person": person, "ready": None} == answered["after"]
+    works.portal.act("tasks.task.complete", {"taskId": first}, user_id=1)
+    assert read(works, "Сборка").lists[0].jobs[0].before is None
 
 
 def test_the_json_of_today(works: Works, people: dict[str, int]) -> None:
