@@ -112,6 +112,12 @@ def settle_moves(store: Store, rows: Iterable[LedgerTask], portal: PortalState, 
     return settled
 
 
+def drop_marks(store: Store, rows: Iterable[LedgerTask]) -> None:
+    """Forget that moves of these lines were cut: what was to move lies well where it is."""
+    with store.transaction():
+        store.orders.save_lines(_without_mark(row) for row in rows if row.sent_values.get(MOVE))
+
+
 def write_moves(tools: Tools, rules: Rules, portal: PortalState, planned: Sequence[PlannedMove]) -> dict[int, Written]:
     """Write the moves; what came of each, by task. Raises only what stops the machine itself."""
     return _Mover(tools, rules, portal, planned).run()

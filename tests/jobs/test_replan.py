@@ -357,6 +357,21 @@ def test_why_tells_of_no_move_that_was_not_made(
         why.explain(tools.store, task, works.folder)
 
 
+def test_what_was_refused_and_lies_well_again_is_left_in_peace(works: Works, people: dict[str, int]) -> None:
+    """The other task of the order has moved, and the person is well again: no run says that nobody has time for it."""
+    tasks = send(works, 1, ("Раскрой", 60), ("Раскрой", 60), ("Раскрой", 60), wanted=at(30))
+    works.clock.now = at(23, 8)
+    works.portal.add_absence(people[places(works)[tasks[0]][0]], date(2026, 11, 23), date(2026, 11, 27))
+    works.portal.faults.add(Fault("error", method="tasks.task.update"))
+    assert [(tasks[0], "away", "failed"), (tasks[2], "away", "moved")] == moves(run(works))
+    works.portal.absences.clear()
+    before = places(works)
+    assert [] == moves(run(works, dry_run=True)) == moves(run(works))
+    assert before == places(works)
+    with works.tools() as tools:
+        assert [None] * 3 == [row.sent_values.get("move") for row in tools.store.orders.lines(["order-1"]).values()]
+
+
 def test_a_batch_that_was_cut_after_it_was_carried_out_is_not_sent_again(works: Works, ill: list[int]) -> None:
     """The next run sees by the tasks that they were moved."""
     works.portal.faults.add(Fault("cut_after", method="tasks.task.update"))
