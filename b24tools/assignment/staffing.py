@@ -131,7 +131,7 @@ def list_present(company: OrgData, rules: Rules) -> set[int]:
 def list_planned(company: OrgData, rules: Rules, holders: Collection[int]) -> set[int]:
     """Return the ids of those whose time is planned, whatever they were handed by somebody.
 
-    The people of the production, and who is given work from outside it; `holders`: of open orders, see `find_holders`.
+    The people of the production, and who is given work from outside it; `holders`: of tasks of open orders.
     """
     return list_present(company, rules) | {*holders, *([rules.fallback_user] if rules.fallback_user else [])}
 

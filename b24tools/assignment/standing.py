@@ -7,7 +7,7 @@ comes after them, over all orders: so promises of different orders agree with ea
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
@@ -158,7 +158,7 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
     open_orders = {row.id: row for row in tools.store.orders.list_open()}
     rows = tools.store.orders.lines([*open_orders.keys() | {row.id for row in orders}])
     company = tools.directory.company(with_files=False)
-    questions = _questions(tools, rules, company, rows.values(), open_orders)
+    questions = _questions(tools, rules, company, rows.values())
     asked_at = tools.clock.machine_clock()
     portal = portal_state.read_portal(tools.client, questions)
     if portal.server_now is not None:
@@ -251,13 +251,10 @@ def late_since(row: OrderRow, zone: tzinfo) -> datetime | None:
     return datetime.combine(row.wanted.date() + timedelta(days=1), time.min, zone)  # of whatever zone it was sent in
 
 
-def _questions(
-    tools: Tools, rules: Rules, company: OrgData, rows: Collection[LedgerTask], open_ids: Container[str]
-) -> Questions:
+def _questions(tools: Tools, rules: Rules, company: OrgData, rows: Collection[LedgerTask]) -> Questions:
     """Ask for all whose time is planned. Whatever else is shown, that goes by the open orders, as in `assign`."""
-    held = [(row.order_id, row.responsible_id) for row in rows if row.responsible_id]
-    workers = list_planned(company, rules, {person_id for order_id, person_id in held if order_id in open_ids})
-    people = {person_id for _order_id, person_id in held} | (workers - company.staff.people.keys())
+    workers = list_planned(company, rules, tools.store.orders.holders())
+    people = {row.responsible_id for row in rows if row.responsible_id} | (workers - company.staff.people.keys())
     task_ids = {row.task_id for row in rows if row.task_id}
     more = {"task_ids": sorted(task_ids), "people": sorted(people), "named": True}
     return ask_about(tools, rules, company, workers, **more)

@@ -25,12 +25,6 @@ def read_open_orders(store: Store, sent: Collection[str], rules: Rules) -> dict[
     return found
 
 
-def find_holders(store: Store) -> set[int]:
-    """Return who was given a task of an order that is not over, whoever has it by now."""
-    rows = store.orders.lines(store.orders.open_ids()).values()
-    return {row.responsible_id for row in rows if row.responsible_id}
-
-
 def list_stages(rows: Iterable[LedgerTask], rules: Rules) -> list[int | None]:
     """Return in which sequence the lines of an order are done."""
     return sequence.stages([(rules.in_route(row.position), row.stage) for row in rows], rules.route)

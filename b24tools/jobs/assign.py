@@ -29,7 +29,7 @@ from b24tools.assignment.report import (
 )
 from b24tools.assignment.staffing import ask_about, list_planned, not_known, unchecked_years, working_hours
 from b24tools.assignment.tools import Tools
-from b24tools.assignment.waiting import find_holders, holders_of_staged, read_open_orders
+from b24tools.assignment.waiting import holders_of_staged, read_open_orders
 from b24tools.assignment.workspace import EarlyUploads, Workspace, upload_early
 from b24tools.assignment.writes import Line
 from b24tools.bitrix24 import queries
@@ -165,7 +165,7 @@ class _Run:
         if handed_over := _handed_over(held, questions.workers):
             portal = portal_state.read_workers(tools.client, portal, questions, handed_over)
             questions = replace(questions, workers=[*questions.workers, *handed_over])
-            outside = set(handed_over) - list_planned(company, self._rules, find_holders(tools.store))
+            outside = set(handed_over) - list_planned(company, self._rules, tools.store.orders.holders())
             portal = replace(portal, open=[task for task in portal.open if task.responsible_id not in outside])
         company = _as_answered(company, portal, questions.workers)
         planner, plans = self._plan(company, portal, items, under_way)
@@ -231,7 +231,7 @@ class _Run:
         workers.update(special)
         staged = holders_of_staged(self._open_orders.values(), rules) if open_orders else set()
         if staged:  # others' work may have to wait for theirs
-            workers |= list_planned(company, rules, find_holders(tools.store))
+            workers |= list_planned(company, rules, tools.store.orders.holders())
         named = (staff.department_named(order.department) for order in self._orders if order.department)
         heads = [department.head_id for department in named if department and department.head_id]
         holders = [row.responsible_id for row in rows.values() if row.responsible_id]
