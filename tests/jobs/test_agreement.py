@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from b24tools.assignment.report import OrderResult
+from b24tools.assignment.report import Bottleneck, OrderResult, Promise
 from b24tools.assignment.standing import OrderStanding, read_standings
 from b24tools.jobs import load
 from b24tools.jobs.orders import STATES, list_orders
@@ -104,6 +104,22 @@ def test_a_line_that_1c_has_no_longer_counts_until_its_task_is_gone(works: Works
     assert (at(24, 15), at(24, 15)) == (again.finish, stands(works, 1).finish)
     act(works, first.tasks[0].task_id, "delete")
     assert (at(23, 15), 1, "open") == (stands(works, 1).finish, stands(works, 1).of, stands(works, 1).state)
+
+
+def test_a_line_that_1c_has_no_longer_is_part_of_what_is_promised(
+    works: Works, people: dict[str, int], outsider: int
+) -> None:
+    """As of when the order is ready; nothing is, while somebody outside production has it."""
+    first = send(works, 1, ("Раскрой", 60), ("Сборка", 960), wanted=at(23))
+    again = send(works, 1, ("Раскрой", 60), wanted=at(23))
+    promise = Promise(at(25, 10), date(2026, 11, 25), 9 * 3600, Bottleneck("Сборка", 3600, 57600))
+    assert (at(25, 10), promise, at(25, 10)) == (again.finish, again.promise, stands(works, 1).finish)
+    act(works, first.tasks[1].task_id, "delegate", userId=outsider)
+    again = send(works, 1, ("Раскрой", 60), wanted=at(23))
+    warning = "Сборка: the task was given to somebody outside production: when it is done is not known"
+    assert (None, None, None, (warning,)) == (again.finish, again.promise, stands(works, 1).finish, again.warnings)
+    done = send(works, 1, ("Раскрой", 60), wanted=at(23), done=True)
+    assert ("completed", None) == (done.outcome, done.promise)
 
 
 def test_a_line_that_1c_has_no_longer_does_not_count_once_it_is_put_off(works: Works, people: dict[str, int]) -> None:
