@@ -209,6 +209,19 @@ def test_pinned_work_stays_and_is_named(works: Works, people: dict[str, int]) ->
     assert ["1"] == [one.number for one in result.orders]
 
 
+@pytest.mark.parametrize("ended", ["done", "called_off"])
+def test_what_1c_has_ended_is_given_to_nobody(works: Works, people: dict[str, int], ended: str) -> None:
+    """The portal refused to close the task: the order has to be sent again."""
+    (task,) = send(works, 1, ("Раскрой", 240))
+    works.clock.now = at(23, 8)
+    works.portal.faults.add(Fault("error", method="tasks.task.complete" if ended == "done" else "tasks.task.defer"))
+    send(works, 1, ("Раскрой", 240), **{ended: True})
+    before = places(works)
+    result = run(works, without=before[task][0])
+    assert ([(task, "without", "skipped")], before) == (moves(result), places(works))
+    assert "the last write to it is not known to have been done; send the order again" == result.moves[0].note
+
+
 def test_an_absence_that_the_portal_does_not_know_is_said(works: Works, people: dict[str, int]) -> None:
     """Before and after: the next run would give the work back. Loads count no more than is left to do."""
     tasks = [send(works, number, ("Сборка", 960))[0] for number in (1, 2)]
