@@ -253,7 +253,6 @@ class Layout:
 
     def __init__(self, time: PersonTime, pieces: dict[int, _Piece], recency: Recency) -> None:
         self.time, self.line, self._is_usual, self._pieces = time, time.line, time.is_usual, pieces
-        self._open_s = sum([piece.left_s for piece in pieces.values()])
         self.spans: dict[int, Span] = {}
         self._unpushed: set[int] = set()
         self._fixed = self._busy = self._lay_fixed()
@@ -309,13 +308,12 @@ class Layout:
             laid._busy = laid._shown = self._busy.with_span(span)
         if self._shown is not self._busy:
             laid._shown = self._shown.with_span(span)
-        laid._open_s = self._open_s + piece.left_s
         laid._rank(recency)
         return laid
 
     def _rank(self, recency: Recency) -> None:
         """Reckon what follows from how everything lies."""
-        self._free = self._first_free()
+        self._free, self._open_s = self._first_free(), sum(self._busy.ends) - sum(self._busy.starts)
         self.tie = self._open_s, recency, self.time.worker.id
         self._offers: dict[tuple[int, int], Offer] = {}
         self._ends_at: dict[int, datetime] = {}
@@ -377,13 +375,13 @@ class Layout:
     def list_tasks(self) -> list[tuple[OpenTask, Interval]]:
         """The tasks with when they are done, in that sequence; those that never end are left out.
 
-        What is left of them is in this person's seconds.
+        What is left of them is the working time, in this person's seconds, that they take.
         """
         tasks = []
-        for task_id, _span in sorted(self.spans.items(), key=lambda item: item[1]):
+        for task_id, (begin, until) in sorted(self.spans.items(), key=lambda item: item[1]):
             with suppress(NoWorkingTime):
                 piece = self._pieces[task_id]
-                own = replace(piece.task, remaining_s=piece.left_s)
+                own = replace(piece.task, remaining_s=until - begin if piece.fixed else piece.left_s)
                 if span := self.span_of(task_id):
                     tasks.append((own, span))
         return tasks

@@ -141,9 +141,8 @@ class Orders:
     ) -> None:
         """Note that the order was sent; `outcome` None means it is under way. A success makes the ledger true again.
 
-        `entry` goes into the history with it.
-
-        Beside the database, a file counts these saves, too: a database that knows of fewer was restored.
+        `entry` goes into the history with it. Beside the database, a file counts these saves, too: a database that
+        knows of fewer was restored.
         """
         with self._db.transaction():
             self._db.execute(
@@ -245,6 +244,11 @@ class Orders:
         sql = f"SELECT id, {staged} AS is_staged FROM orders WHERE is_over = 0 ORDER BY first_sent_at, id"  # noqa: S608 - constants
         found = self._db.query(sql)
         return [row["id"] for row in found if unstaged is None or row["is_staged"] or row["id"] in unstaged]
+
+    def holders(self) -> set[int]:
+        """Return who was given a task of an order that is not over, whoever has it by now."""
+        sql = "SELECT DISTINCT responsible_id FROM order_tasks JOIN orders ON orders.id = order_id WHERE is_over = 0"
+        return {row["responsible_id"] for row in self._db.query(sql) if row["responsible_id"]}
 
     def read(self, order_ids: Iterable[str]) -> dict[str, OrderRow]:
         """Return these orders, by id."""
@@ -548,8 +552,7 @@ class Orders:
 
     def was_restored_after(self, moment: datetime) -> bool:
         """Return whether the database was seen to have been restored after this moment."""
-        noticed_at = self._noticed(RESTORED)[1]
-        return noticed_at is not None and noticed_at > moment
+        return (self._noticed(RESTORED)[1] or moment) > moment
 
     def restored_at(self) -> datetime | None:
         """Return when the database was seen to have been restored; None once older weeks were collected since."""

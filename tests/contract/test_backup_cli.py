@@ -119,6 +119,7 @@ def test_a_backup_is_a_zip_that_any_program_reads(portal: Portal, b24tools: Run,
     assert portal.secret.encode() not in b"".join(parts.values())
 
 
+@pytest.mark.sqlite
 def test_what_is_restored_is_what_was_there(portal: Portal, b24tools: Run, data: Path, tmp_path: Path) -> None:
     """Row by row, with the files; what was there since stays beside, and nothing is looked up if nothing was sent."""
     b24tools("assign", write_orders(tmp_path, 1, 2))
@@ -148,6 +149,7 @@ def closed_by_week(b24tools: Run) -> list[tuple[str, int]]:
 
 
 @pytest.mark.long
+@pytest.mark.sqlite
 def test_a_drill(portal: Portal, b24tools: Run, data: Path, clock: Clock, tmp_path: Path) -> None:
     """Backed up while events arrive and orders are sent; after the restore no task is made twice and none is lost."""
     b24tools("assign", write_orders(tmp_path, *range(1, 41)))
@@ -198,6 +200,7 @@ def test_a_drill(portal: Portal, b24tools: Run, data: Path, clock: Clock, tmp_pa
     assert 50 == len({task.xml_id for task in portal.tasks if task.xml_id})
 
 
+@pytest.mark.sqlite
 def test_nothing_is_restored_while_anything_runs(portal: Portal, b24tools: Run, data: Path, tmp_path: Path) -> None:
     """A run that holds a lock, and whatever has the database open, as `serve` has."""
     b24tools("mode", "webhook")
@@ -214,6 +217,7 @@ def test_nothing_is_restored_while_anything_runs(portal: Portal, b24tools: Run, 
     assert [] == [path for path in data.iterdir() if ".restored." in path.name or "2026" in path.name]
 
 
+@pytest.mark.sqlite
 def test_it_asks_before_it_replaces(portal: Portal, b24tools: Run, data: Path, tmp_path: Path) -> None:
     """Without a terminal it wants --yes; where there is no database it need not ask."""
     b24tools("mode", "webhook")
@@ -261,6 +265,7 @@ NEWER = "{path} was made by a newer b24tools, 0.1.0. Update this b24tools.\n"
 DAMAGED = "{path} is no backup of b24tools, or a damaged one: {reason}. Take another one.\n"
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("damage", "message", "reason"),
     [
@@ -307,6 +312,7 @@ def test_only_the_last_ones_stay(b24tools: Run, data: Path, clock: Clock, tmp_pa
     assert 2 == b24tools("backup", folder / "b.zip", "--keep", "2")[0]
 
 
+@pytest.mark.sqlite
 def test_a_backup_of_an_older_schema_is_brought_up_to_date(
     b24tools: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ from tests.contract.test_serve import running
 from tests.support.processes import Shop, end, open_shop
 from tests.support.server import FORM, OUTGOING, as_bytes, event_body, order
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.sqlite]  # a copy of the file is opened
 
 EVENTS, ORDERS, BEFORE, A_SECOND = 600, 60, 20, 200
 GUID = "11111111-2222-3333-4444-{:012}"

@@ -176,12 +176,12 @@ def test_the_page_says_by_which_rules(tmp_path: Path) -> None:
         return (html.unescape(said[1]) if said else "?"), setup["rules"], setup["frozen"]
 
     with serving(demo_company.build(context.now), tmp_path) as served, closing(served.open_store()) as opened:
-        assert ("", "period=2026-11&lang=en", False) == read(served)
+        assert ("", "period=2026-11&lang=en&theme=auto", False) == read(served)
         assert "<li>" in served.client.get("/leaderboard/rules?period=2026-11", headers={"Accept": "text/html"}).text
         with opened.transaction():
             rules = opened.settings.counting_rules(closed.MOSCOW)
             opened.leaderboard.freeze(november, rules, closed.NOW, closed.NOW)
-        assert ("Final since 20.11.2026.", "period=2026-11&lang=en", True) == read(served)
+        assert ("Final since 20.11.2026.", "period=2026-11&lang=en&theme=auto", True) == read(served)
         opened.settings.save("count_own", "1")
         assert "Final since 20.11.2026, by other rules than today's." == read(served)[0]
 

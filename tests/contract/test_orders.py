@@ -125,6 +125,28 @@ def test_no_cell_of_csv_is_a_formula(works: Works) -> None:
     assert text.splitlines()[1].startswith("'=1+1;'@SUM(A1);")
 
 
+def test_an_order_that_is_late_by_minutes_is_late_in_csv(works: Works) -> None:
+    """By one hour at least; one that is in time has nothing there."""
+    works.assign(make_order())
+    with works.tools() as tools:
+        listing = jobs_orders.list_orders(tools, rules())
+    orders = [replace(one, late_s=late_s) for one in listing.orders for late_s in (0, 1, 1799, 5399, 5401)]
+    text = render_orders.to_csv(replace(listing, orders=tuple(orders)), MOSCOW)
+    assert ["", "1", "1", "1", "2"] == [line.split(";")[8] for line in text.splitlines()[1:]]
+
+
+def test_a_status_that_the_portal_invents_is_shown(works: Works) -> None:
+    """As not begun to people, by its number to programs."""
+    (result,) = works.assign(make_order())
+    task = works.portal.tasks[result.tasks[0].task_id or 0]
+    works.portal.tasks.change(task, status=9)
+    with works.tools() as tools:
+        (one,) = jobs_orders.list_orders(tools, rules()).orders
+    (line,) = one.lines
+    assert ("not begun", "") == render_orders.describe_line(line, MOSCOW, works.clock.now)
+    assert "9" == render_orders.order_data(one, MOSCOW)["lines"][0]["status"]
+
+
 def test_what_is_ready_at_midnight_is_ready_for_the_day_before(works: Works) -> None:
     """For Excel and in a digest."""
     works.assign(make_order())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import html
 import re
 import threading
 from collections.abc import Iterator
@@ -342,9 +343,14 @@ def test_why_a_task_went_to_its_person(served: Served) -> None:
     }
 
 
-def test_the_way_from_why_to_the_plan_keeps_language_and_theme(served: Served) -> None:
-    """As every link does."""
-    plan = show(served, "/plan?lang=ru&theme=dark").text
-    (way,) = set(re.findall(r'href="\./(why/\d+)', plan)[:1])
-    links = re.findall(r'href="([^"]*plan\?order[^"]*)"', show(served, f"/{way}?lang=ru&theme=dark").text)
-    assert links and all("lang=ru" in link and "theme=dark" in link for link in links)
+def test_every_link_to_a_page_keeps_language_and_theme(served: Served) -> None:
+    """From whatever page to whatever page; only addresses for programs have neither."""
+    found = set()
+    for path in (*PAGES, "/", "/load?by=name", "/today", "/today/Сварщик", "/plan?by=people", "/why/69", "/nowhere"):
+        text = show(served, str(httpx.URL(path).copy_merge_params({"lang": "ru", "theme": "dark"}))).text
+        for link in re.findall(r'href="(\.[^"]*)"', text):
+            url = httpx.URL(html.unescape(link))
+            if url.path.lstrip("./") not in ("docs", "healthz", "configs"):
+                assert {"lang": "ru", "theme": "dark"}.items() <= dict(url.params).items(), (path, link)
+                found.add(re.sub(r"[0-9]+|%23[0-9]+", "N", url.path.lstrip("./")))
+    assert {"", "plan", "orders", "load", "today", "today/N", "today/#N", "board", "why/N"} == found

@@ -227,6 +227,29 @@ def test_root_gives_the_entries_to_the_user_of_the_settings(
     assert not units_folder.exists()
 
 
+@AS_ROOT
+def test_root_gives_no_entries_to_who_cannot_read_the_settings_of_each_profile(
+    programs: Path, units_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor to who cannot list the folder in which they are; of cron as of systemd."""
+    monkeypatch.setattr(job, "find_program", lambda: ("/bin/true",))
+    with TemporaryDirectory() as name:
+        folder, file, profiles = Path(name), Path(name, ".env"), Path(name, "profiles")
+        folder.chmod(0o755)
+        profiles.mkdir(0o711)
+        file.write_text(f"B24_PROFILES={profiles}\n", "utf-8")
+        files = [profiles / f"{one}.env" for one in ("one", "two")]
+        for one in files:
+            one.write_text(f"BITRIX_WEBHOOK_URL={WEBHOOK}\nB24_DATA_DIR={folder / one.stem}\n", "utf-8")
+            one.chmod(0o600)
+        words = ["--env-file", str(file), "schedule"]
+        for path, kind in ((profiles, "cron"), (files[0], "cron"), (files[1], "systemd")):
+            assert 2 == app.main([*words, kind, "--user", "nobody", "--install"])
+            assert f"nobody may not read {path}. " in capsys.readouterr().err
+            shutil.chown(path, "nobody")
+        assert 0 == app.main([*words, "cron", "--user", "nobody", "--install"])
+
+
 @pytest.mark.usefixtures("env_file")
 def test_a_first_crontab_is_made(programs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Where there was none."""

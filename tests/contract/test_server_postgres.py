@@ -83,3 +83,11 @@ def test_what_one_machine_is_set_to_holds_on_the_other(hosts: list[Served]) -> N
     first, second = (context.Session(served.settings, lambda _text: None) for served in hosts)
     with first.open_store(), second.read_store():
         assert not (there.settings.data_dir / "calendar.json").exists()
+
+
+def test_who_asks_for_an_unknown_task_reads_where_it_was_looked_for(hosts: list[Served]) -> None:
+    """By the schema's name; the data folder has nothing to do with it."""
+    served = hosts[0]
+    hint = served.client.get("/why/1").json()["hint"]
+    assert served.settings.database.name in hint
+    assert served.settings.data_dir.name not in hint

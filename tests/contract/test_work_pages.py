@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -105,6 +106,26 @@ def test_one_reading_serves_all_who_look(served: Served) -> None:
     for path in ("/load", "/load?weeks=8", "/today", "/today/Сварщик", "/plan"):
         assert 200 == served.client.get(path, headers=HTML).status_code
     assert [] == served.portal.log
+
+
+def test_who_has_work_from_outside_the_production_is_on_the_pages(tmp_path: Path) -> None:
+    """Each link to a list of that department or person leads there."""
+    clock = Clock()
+    portal = demo_company.build(clock)
+    office = portal.add_department("Контора").id
+    outsider = portal.add_user("Анна", "Запасная", departments=[office]).id
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(context, "now", clock)
+        Works(portal, tmp_path, clock).assign(order([("Кузнец", 300)]), fallback_user=outsider)
+        with serving(portal, tmp_path, Access(host="127.0.0.1"), B24_FALLBACK_USER=outsider) as served:
+            for page in ("/load", "/today"):
+                text = served.client.get(page, headers=HTML).text
+                assert ("Контора", "Анна Запасная") == tuple(re.findall(r">(Контора|Анна Запасная)</a>", text))
+                assert f'<option value="{office}">Контора</option>' in text or page == "/today"
+            for path in (f"/today/{office}", f"/today/{quote(f'#{outsider}')}", "/today/Запасная"):
+                assert ["Анна Запасная"] == [one["person"]["name"] for one in served.client.get(path).json()]
+            chosen = served.client.get(f"/load?department={office}", headers=HTML).text
+            assert f'<option value="{office}" selected>Контора</option>' in chosen
 
 
 def test_a_name_that_is_nobodys_or_several_peoples(served: Served) -> None:

@@ -14,7 +14,7 @@ import pytest
 from b24tools import context
 from b24tools.assignment.tools import Origin
 from b24tools.cli import app
-from b24tools.core import errors, i18n
+from b24tools.core import config, errors, i18n
 from b24tools.jobs import assign, history
 from b24tools.onec.order import Order
 from b24tools.render.history import data, print_history
@@ -179,7 +179,8 @@ def test_the_command_prints_it(
     monkeypatch.setenv("B24_LANG", "en")
     monkeypatch.setattr(context, "now", works.clock)
     assert 0 == app.main(["history"])
-    assert ("", f"No order was sent yet with the data folder {works.folder}.\n") == capsys.readouterr()
+    place = config.load().database_place  # the folder, or the schema on a server
+    assert ("", f"No order was sent yet with the data folder {place}.\n") == capsys.readouterr()
     works.assign(order())
     assert 0 == app.main(["history", "1Ц-00000100", "--json"])
     answer = json.loads(capsys.readouterr().out)

@@ -209,6 +209,19 @@ def test_pinned_work_stays_and_is_named(works: Works, people: dict[str, int]) ->
     assert ["1"] == [change.number for change in result.orders]
 
 
+@pytest.mark.parametrize("ended", ["done", "called_off"])
+def test_what_1c_has_ended_is_given_to_nobody(works: Works, people: dict[str, int], ended: str) -> None:
+    """The portal refused to close the task: the order has to be sent again."""
+    (task,) = send(works, 1, ("Раскрой", 240))
+    works.clock.now = at(23, 8)
+    works.portal.faults.add(Fault("error", method="tasks.task.complete" if ended == "done" else "tasks.task.defer"))
+    send(works, 1, ("Раскрой", 240), **{ended: True})
+    before = places(works)
+    result = run(works, without=before[task][0])
+    assert ([(task, "without", "skipped")], before) == (moves(result), places(works))
+    assert "the last write to it is not known to have been done; send the order again" == result.moves[0].note
+
+
 def test_an_absence_that_the_portal_does_not_know_is_said(works: Works, people: dict[str, int]) -> None:
     """Before and after: the next run would give the work back. Loads count no more than is left to do."""
     tasks = [send(works, number, ("Сборка", 960))[0] for number in (1, 2)]
@@ -336,6 +349,40 @@ def test_of_a_batch_that_is_refused_in_part_the_rest_moves(works: Works, ill: li
     assert [(failed, "away", "moved")] == moves(run(works))
     assert [] == moves(run(works))
     assert sorted([*ill, failed]) == sorted(commands_of_moves(works))
+
+
+@pytest.mark.parametrize("what", ["skipped", "refused"])
+def test_why_tells_of_no_move_that_was_not_made(
+    works: Works, people: dict[str, int], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Where it knows of no decision: the task was taken over from another data folder, whose database is lost."""
+    (task,) = send(works, 1, ("Раскрой", 240))
+    works.clock.now = at(23, 8)
+    with works.tools() as tools:
+        tools.store.database.execute("DELETE FROM decisions")
+    if what == "refused":
+        works.portal.faults.add(Fault("error", method="tasks.task.update"))
+    else:
+        monkeypatch.setattr(replan.replan_writes, "_changed", lambda *_given: "somebody has changed it")
+    outcome = "failed" if what == "refused" else what
+    assert [(task, "without", outcome)] == moves(run(works, without=places(works)[task][0]))
+    with works.tools() as tools, pytest.raises(errors.ConfigError, match="took it over with the person it had"):
+        why.explain(tools.store, task, works.folder)
+
+
+def test_what_was_refused_and_lies_well_again_is_left_in_peace(works: Works, people: dict[str, int]) -> None:
+    """The other task of the order has moved, and the person is well again: no run says that nobody has time for it."""
+    tasks = send(works, 1, ("Раскрой", 60), ("Раскрой", 60), ("Раскрой", 60), wanted=at(30))
+    works.clock.now = at(23, 8)
+    works.portal.add_absence(people[places(works)[tasks[0]][0]], date(2026, 11, 23), date(2026, 11, 27))
+    works.portal.faults.add(Fault("error", method="tasks.task.update"))
+    assert [(tasks[0], "away", "failed"), (tasks[2], "away", "moved")] == moves(run(works))
+    works.portal.absences.clear()
+    before = places(works)
+    assert [] == moves(run(works, dry_run=True)) == moves(run(works))
+    assert before == places(works)
+    with works.tools() as tools:
+        assert [None] * 3 == [row.sent_values.get("move") for row in tools.store.orders.lines(["order-1"]).values()]
 
 
 def test_a_batch_that_was_cut_after_it_was_carried_out_is_not_sent_again(works: Works, ill: list[int]) -> None:

@@ -16,10 +16,12 @@ from b24tools.cli import app
 from b24tools.core import errors
 from b24tools.jobs import load, today
 from b24tools.jobs.today import Before, Today
-from b24tools.render.today import data, describe_idle, describe_work, print_today, to_csv
+from b24tools.render.load import print_load
+from b24tools.render.today import data, describe_before, describe_idle, describe_work, print_today, to_csv
 from b24tools.render.today_sheets import draw_qr_code, to_html
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
+from b24tools.server.work_models import WorkList
 from tests.support.orders import MOSCOW, Clock, Works, order, rules
 
 HOUR = 3600
@@ -90,7 +92,9 @@ def test_the_list_agrees_with_the_load_of_the_day(works: Works, people: dict[str
         assert {id_: days[date(2026, 11, day)] for id_, days in cells.items()} == sums
 
 
-def test_what_was_put_outside_the_hours_is_in_the_list(works: Works, people: dict[str, int]) -> None:
+def test_what_was_put_outside_the_hours_is_in_the_list(
+    works: Works, people: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
     """Wholly or in part, over midnight too: it takes no working time, and is done when `load` and `orders` say."""
     first, second, third = send(works, ("Раскрой", 60), ("Раскрой", 240), ("Раскрой", 300))
     for task, start, end in (
@@ -113,8 +117,14 @@ def test_what_was_put_outside_the_hours_is_in_the_list(works: Works, people: dic
     assert ["1 h, goes on", "outside the working hours"] == [describe_work(job) for job in jobs[:2]]
     with works.tools(dry_run=True) as tools:
         cutter = load.load(tools, rules(route=ROUTE), "Раскрой").groups[0].people[0]
-        ends = {task.id: task.end for task in load.load(tools, rules(route=ROUTE), str(cutter.id)).tasks or ()}
-    assert ends == {job.task.id: job.slot.end for job in jobs if job.slot.is_last}
+        one_load = load.load(tools, rules(route=ROUTE), str(cutter.id))
+    assert {job.task.id: job.slot.end for job in jobs if job.slot.is_last} == {
+        task.id: task.end for task in one_load.tasks or ()
+    }
+    assert {second: HOUR, first: 0, third: 0} == {task.id: task.left_s for task in one_load.tasks or ()}
+    assert HOUR == one_load.groups[0].people[0].open_s
+    print_load(one_load, MOSCOW, "https://portal.example", works.clock.now)
+    assert 2 == capsys.readouterr().out.count("outside the working hours")
 
 
 def test_what_comes_before_is_named_as_long_as_it_is_not_done(works: Works, people: dict[str, int]) -> None:
@@ -135,6 +145,30 @@ def test_what_comes_before_is_named_as_long_as_it_is_not_done(works: Works, peop
     works.portal.act("tasks.task.complete", {"taskId": first}, user_id=1)
     (job,) = read(works, "Сборка").lists[0].jobs
     assert (None, at(24, 9), True) == (job.before, job.slot.start, job.is_late)
+
+
+@pytest.mark.parametrize("what", ["outside", "deferred"])
+def test_what_comes_before_is_named_though_nobody_knows_when_it_is_done(
+    works: Works, people: dict[str, int], what: str
+) -> None:
+    """Somebody outside production has it, or it was put off: nobody shall begin with what comes after it."""
+    first, _second = send(works, ("Раскрой", 240), ("Сборка", 60))
+    person = "Иван Раскрой"
+    if what == "outside":
+        office = works.portal.add_department("Контора").id
+        other, person = works.portal.add_user("Анна", "Чужая", departments=[office]).id, "Анна Чужая"
+        works.portal.act("tasks.task.delegate", {"taskId": first, "userId": other}, user_id=people["Раскрой"])
+    else:
+        works.portal.act("tasks.task.defer", {"taskId": first}, user_id=1)
+    found = read(works, "Сборка")
+    (job,) = found.lists[0].jobs
+    assert Before(first, "Раскрой", person, None) == job.before
+    assert f"Раскрой, {person}, not known when" == describe_before(job, found, MOSCOW)
+    (answered,) = data(found, MOSCOW)[0]["tasks"]
+    assert WorkList.model_validate(data(found, MOSCOW)[0]).tasks[0].after is not None
+    assert {"task_id": first, "position": "Раскрой", "person": person, "ready": None} == answered["after"]
+    works.portal.act("tasks.task.complete", {"taskId": first}, user_id=1)
+    assert read(works, "Сборка").lists[0].jobs[0].before is None
 
 
 def test_the_json_of_today(works: Works, people: dict[str, int]) -> None:
@@ -188,6 +222,38 @@ def test_a_person_is_meant_by_name_or_id_and_a_department_with_all_below(works: 
         tools.directory.company(with_files=False, refresh=True)
         with pytest.raises(errors.ConfigError, match=r'several people are called "Ученик": Пётр Ученик \(#\d+\), Пётр'):
             today.read_today(tools, rules(), "Ученик")
+
+
+def test_who_is_given_work_from_outside_sees_it(works: Works, people: dict[str, int]) -> None:
+    """By B24_FALLBACK_USER, `--to`, or though never to be given any: under the own department, behind the others."""
+    office = works.portal.add_department("Контора").id
+    anna = works.portal.add_user("Анна", "Запасная", departments=[office]).id
+    boris = works.portal.add_user("Борис", "Названный", departments=[office]).id
+    works.portal.add_user("Вера", "Праздная", departments=[office])
+    excluded = frozenset({people["Сборка"]})
+    pins = {"Раскрой": boris, "Сборка": people["Сборка"]}
+    lines = [("Кузнец", 60.0), ("Раскрой", 120.0), ("Сборка", 180.0)]
+    works.assign(order(lines), fallback_user=anna, pins=pins, excluded=excluded)
+
+    def look(name: str | None = None) -> list[tuple[str, str, int]]:
+        with works.tools(dry_run=True) as tools:
+            chosen = rules(fallback_user=anna, excluded=excluded)
+            lists = today.read_today(tools, chosen, name).lists
+            loads = load.load(tools, chosen, name, by_name=True).groups
+        found = [(one.department.name, one.person.name, one.busy_s) for one in lists]
+        in_load = [(group.department.name, person.name) for group in loads for person in group.people]
+        assert in_load == [(department, person) for department, person, _busy_s in found]
+        return found
+
+    given = [("Контора", "Анна Запасная", HOUR), ("Контора", "Борис Названный", 2 * HOUR)]
+    assembler = ("Сборка", "Иван Сборка", 3 * HOUR)
+    assert [assembler, *given] == [one for one in look() if one in (assembler, *given)]
+    assert given == look()[-2:]
+    assert given == look("контора") == look(str(office))
+    assert [given[0]] == look("Запасная") == look(f"#{anna}")
+    assert [assembler] == look("Сборка") == look("Иван Сборка")
+    with pytest.raises(errors.ConfigError, match='there is no department and no person "Праздная"'):
+        look("Праздная")
 
 
 def test_a_day_off_names_the_next_working_day(works: Works, people: dict[str, int]) -> None:

@@ -448,6 +448,16 @@ def test_a_slot_longer_than_its_work_takes_no_more_than_that_and_no_other_slot()
     assert offered(workload, 1) == ("23 15:00", "24 09:00", "24 10:00")
 
 
+def test_a_slot_made_shorter_than_its_work_counts_as_long_as_it_is_until_it_begins() -> None:
+    """Loads, open work and what a task takes agree at any moment; so do they of work outside the hours."""
+    short, outside = task(1, 1, 4, "10:00", "11:00", ours=True), task(2, 1, 2, "19:00", "21:00", ours=True)
+    for now, taken in (("09:00", [HOUR, 0]), ("10:30", [4 * HOUR, 0])):
+        workload = load(short, outside, now=now)
+        person = workload.load(1, 30)
+        assert taken == [one.remaining_s for one, _span in workload.tasks_of(1)]
+        assert sum(taken) == person.open_s == sum(day.busy_s for day in person.days)
+
+
 def test_a_task_nobody_read_may_be_extended() -> None:
     """It is counted from then on."""
     workload = load()
@@ -495,8 +505,8 @@ class SlowWorkload:
             self.lay(n)
 
     def open_s(self, person: int) -> int:
-        """All that is left to do."""
-        return sum(self.own(person, job.remaining_s) * 60 for job in self.tasks[person])
+        """The working time that is taken."""
+        return sum(map(bool, self.used[person])) * 60
 
     def own(self, person: int, work_s: int) -> int:
         """In how many minutes a person does so much work: a whole number, as it is drawn."""

@@ -141,7 +141,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
                 "zone": settings.zone.key,
                 "old_s": old_s,
                 "frozen": season is not None,
-                "rules": urlencode({"period": chosen.label, "lang": i18n.current_language()}),
+                "rules": urlencode({"period": chosen.label, "lang": i18n.current_language(), "theme": theme}),
                 "words": board_page.list_words(chosen, services.now()),
             }
             final = season and leaderboard_text.describe_season(season, rules_differ=differ, command=False)

@@ -11,7 +11,7 @@ from b24tools.core import errors, i18n
 from b24tools.core.i18n import _
 from b24tools.render import plan_page, start
 from b24tools.server import openapi
-from b24tools.server.page import Age, PageLook, find_root, list_pages, make_view, render_page
+from b24tools.server.page import Age, PageLook, find_root, keep_look, list_pages, make_view, render_page
 from b24tools.server.plan_reading import read_plan
 from b24tools.server.routes.health import read_ages
 from b24tools.server.services import Services
@@ -34,7 +34,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
                 age_s, status = health.snapshot_age_s, health.status
             except errors.B24ToolsError:
                 age_s, status = None, "failed"
-            main = start.to_html(find_root(request), list_pages(), status, age_s)
+            main = start.to_html(find_root(request), keep_look(request), list_pages(), status, age_s)
             return render_page(request, look, "b24tools", main)
 
     @api.get(
