@@ -23,13 +23,12 @@ from b24tools.store import Store, read_store
 from b24tools.store.database import explain_failures, is_missing
 from b24tools.store.leaderboard import PersonTotal, Totals
 from b24tools.store.seasons import Season
-from b24tools.store.settings import RUNNING_SETTINGS, CountingRules
+from b24tools.store.settings import POLLING, WEBHOOK, CountingRules
 
 if TYPE_CHECKING:  # a ranking of all must not pay for it
     from b24tools.core.models import Person
 
 TASKS, HOURS = "tasks", "hours"
-WEBHOOK = "webhook"
 FEWEST = 3  # people: among fewer the sum shows what one has done
 ALL_WORK, NO_BENCHMARKS = Scope(), Benchmarks()
 SPANS = timedelta(weeks=3), timedelta(weeks=12), timedelta(weeks=52)
@@ -137,7 +136,7 @@ def read_board(database: Location, period: Period, *, now: datetime, **options: 
         if is_missing(database) and names == [None] * 3:  # a schema in memory would take longer than all the rest
             by, teams = options.get("by", TASKS), options.get("teams", False)
             rules = CountingRules(count_own=False, opted_out=frozenset(), hidden=frozenset(), zone=period.zone.key)
-            mode = RUNNING_SETTINGS["producer_mode"].default
+            mode = POLLING
             return Board(period, by, teams, complete=False, as_of=None, mode=mode, rules=rules)
         with closing(read_store(database)) as source:
             return board(source, period, now=now, **options)

@@ -29,7 +29,6 @@ from b24tools.core.timestamps import to_seconds
 from b24tools.scheduling.calendar import DayRule
 from b24tools.store import Store
 
-WEBHOOK = "webhook"
 MISSED = "missed"  # among the counts of a run
 COUNTING_RULES = "counting_rules"  # since when they are known, among what was last read
 UNDER_WAY = timedelta(minutes=5)  # how long an event may take
@@ -228,8 +227,8 @@ class _SnapshotRun:
         self._is_known = store.snapshot_runs.has_complete()
         self._frozen_from: datetime | None = None  # to be said
         self._reopened: list[int] = []  # closed before these weeks
-        is_webhook = store.settings.get("producer_mode") == WEBHOOK
-        self._events_since = store.snapshot_runs.last_complete(started_at) if is_webhook else None
+        follows = store.settings.follows_events()
+        self._events_since = store.snapshot_runs.last_complete(started_at) if follows else None
 
     @property
     def portal_zone(self) -> tzinfo:

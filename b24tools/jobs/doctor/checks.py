@@ -22,7 +22,7 @@ from b24tools.scheduling.calendar_file import OwnDays
 from b24tools.scheduling.people_file import PeopleFile
 from b24tools.store import Store
 from b24tools.store.inspection import Looked
-from b24tools.store.settings import Acknowledged
+from b24tools.store.settings import POLLING, Acknowledged
 
 T = TypeVar("T")
 Status = Literal["ok", "warn", "fail"]
@@ -112,7 +112,7 @@ class Examination:
     looked: Looked | None = None
     database_error: errors.B24ToolsError | None = None
     database: Store | None = None
-    mode: str = "polling"
+    mode: str = POLLING
     excluded: frozenset[int] = frozenset()
     hidden: frozenset[int] = frozenset()
     opted_out: frozenset[int] = frozenset()
