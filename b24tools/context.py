@@ -332,7 +332,7 @@ def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, in
 
     people, norms = own_people(settings), {}
     if settings.norms:
-        from b24tools.jobs.norms import learn_norms
+        from b24tools.assignment.norms import learn_norms
 
         norms = learn_norms(opened, people)
     return Rules(
