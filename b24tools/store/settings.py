@@ -22,11 +22,6 @@ class RunningSetting:
     form: str
     examples: str
 
-    @property
-    def lists_people(self) -> bool:
-        """Whether it is a list of people's ids."""
-        return self.form == _IDS
-
 
 @dataclass(frozen=True)
 class Acknowledged:
@@ -152,6 +147,11 @@ class Settings:
 
     def _ids(self, key: str) -> frozenset[int]:
         return frozenset(int(word) for word in self.get(key).split(",") if word.strip().isdigit())
+
+
+def lists_people(key: str) -> bool:
+    """Whether a setting is a list of people's ids."""
+    return key in RUNNING_SETTINGS and RUNNING_SETTINGS[key].form == _IDS
 
 
 def read_acknowledged(text: str) -> tuple[Acknowledged, ...]:
