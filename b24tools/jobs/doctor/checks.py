@@ -1,4 +1,7 @@
-"""What a check is. To add one, write a function under `@checks.add(…)` in the file of its part: that is all.
+"""What a check is. To add one, write a function under `@checks.add(…)` in the file of its part.
+
+A new file goes into `PARTS` of `job`. What is looked at of each order takes the order, too, and its name begins with
+`order {number}`. A test asks for the row of a new name in the pages of doctor.
 
 `job` runs the checks in the order in which they are written down, after one batch has asked the portal for all that
 they need (a second one, for what depends on the first).
