@@ -17,8 +17,8 @@ import pytest
 
 from b24tools import context
 from b24tools.core import periods
-from b24tools.core.badges import BADGES
 from b24tools.core.models import Department, Status
+from b24tools.jobs.leaderboard.badges import BADGES
 from b24tools.jobs.orders import STATES
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault

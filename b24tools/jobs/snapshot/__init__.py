@@ -14,7 +14,6 @@ from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from b24tools.assignment.team_presence import save_team_presence
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import MOST_COMMANDS, Batch, Pending
 from b24tools.bitrix24.client import Client
@@ -26,6 +25,7 @@ from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Department, Owner, Progress, Status, no_progress
 from b24tools.core.threads import run_beside
 from b24tools.core.timestamps import to_seconds
+from b24tools.jobs.snapshot.team_presence import save_team_presence
 from b24tools.scheduling.calendar import DayRule
 from b24tools.store import Store
 

@@ -11,14 +11,15 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from b24tools.core import badges, errors, periods
-from b24tools.core.benchmarks import Benchmarks, OwnStanding, WeekFigure, find_benchmarks, find_next
+from b24tools.core import errors, periods
 from b24tools.core.database_url import Location
 from b24tools.core.i18n import _
 from b24tools.core.periods import Period
-from b24tools.core.scope import Scope, find_scope
 from b24tools.core.team_goal import TeamGoal, find_goal, read_setting
 from b24tools.core.timestamps import from_text
+from b24tools.jobs.leaderboard import badges
+from b24tools.jobs.leaderboard.benchmarks import Benchmarks, OwnStanding, WeekFigure, find_benchmarks, find_next
+from b24tools.jobs.leaderboard.scope import Scope, find_scope
 from b24tools.store import Store, read_store
 from b24tools.store.database import explain_failures, is_missing
 from b24tools.store.leaderboard import PersonTotal, Totals
