@@ -178,7 +178,7 @@ def _count_closed_tasks(session: context.Session, portal: Portal) -> None:
     _print_title("\n" + _("7. People close tasks in Bitrix24; a snapshot counts them for the leaderboard."))
     _complete_tasks(portal, 5)
     _print("$ b24tools snapshot && b24tools leaderboard --top 8")
-    rules = snapshot.Rules(session.settings.zone, directory_h=24, people_h=4, non_admin=False)
+    rules = snapshot.SnapshotRules(session.settings.zone, directory_h=24, people_h=4, non_admin=False)
     with session.snapshot_tools() as (client, store):
         weeks = snapshot.due(store, context.now(), session.settings.zone)
         snapshot.take(store, client, weeks, rules, now=context.now)

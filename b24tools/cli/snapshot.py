@@ -70,7 +70,7 @@ def snapshot(
             invocation.send_messages(session)
             return 0
     with session.snapshot_tools() as (client, store), messenger.progress(time_left=True) as progress:
-        rules = job.Rules(
+        rules = job.SnapshotRules(
             zone,
             settings.directory_cache_h,
             settings.people_cache_h,

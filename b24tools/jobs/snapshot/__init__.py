@@ -43,7 +43,7 @@ _LIMITS = (ErrorCode.QUERY_LIMIT_EXCEEDED.name, ErrorCode.OPERATION_TIME_LIMIT.n
 
 
 @dataclass(frozen=True)
-class Rules:
+class SnapshotRules:
     """The settings that a snapshot obeys.
 
     `parallel`: how many batches may be under way; of two, one is saved while the next is asked for. `days`: those
@@ -136,7 +136,7 @@ def take(
     store: Store,
     client: Client,
     span: Sequence[periods.Period],
-    rules: Rules,
+    rules: SnapshotRules,
     *,
     now: Callable[[], datetime],
     progress: Progress = no_progress,
@@ -187,7 +187,7 @@ class _SnapshotRun:
         store: Store,
         client: Client,
         span: Sequence[periods.Period],
-        rules: Rules,
+        rules: SnapshotRules,
         now: Callable[[], datetime],
         progress: Progress,
     ) -> None:
