@@ -59,7 +59,7 @@ def b24tools(capsys: pytest.CaptureFixture[str]) -> Run:
 
     def run(*arguments: str | Path) -> tuple[int, str, str]:
         capsys.readouterr()
-        status = app.main([str(one) for one in arguments])
+        status = app.main([str(argument) for argument in arguments])
         return status, *capsys.readouterr()
 
     return run
@@ -102,7 +102,7 @@ def test_a_backup_is_a_zip_that_any_program_reads(portal: Portal, b24tools: Run,
     assert (0, data / "backups" / "b24tools-2026-11-23-070000.zip") == (status, path)
     assert [path] == list(path.parent.iterdir())
     assert made["bytes"] == path.stat().st_size
-    assert ([0o600, 0o700]) == [stat.S_IMODE(one.stat().st_mode) for one in (path, path.parent)]
+    assert ([0o600, 0o700]) == [stat.S_IMODE(place.stat().st_mode) for place in (path, path.parent)]
     with zipfile.ZipFile(path) as archive:
         manifest = json.loads(archive.read("manifest.json"))
         parts = {name: archive.read(name) for name in archive.namelist() if name != "manifest.json"}
@@ -111,7 +111,7 @@ def test_a_backup_is_a_zip_that_any_program_reads(portal: Portal, b24tools: Run,
     }
     assert b"{}" == parts.pop("calendar.json")
     rows = {name: [json.loads(line) for line in content.splitlines()] for name, content in parts.items()}
-    assert {name: len(found) for name, found in rows.items()} == {
+    assert {name: len(lines) for name, lines in rows.items()} == {
         f"{table}.jsonl": count for table, count in made["tables"].items()
     }
     assert ["1Ц-00001", "1Ц-00002"] == [row["number"] for row in rows["orders.jsonl"]]
@@ -170,7 +170,7 @@ def test_a_drill(portal: Portal, b24tools: Run, data: Path, clock: Clock, tmp_pa
         sender.join()
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         counters = [json.loads(line) for line in archive.read("counters.jsonl").splitlines()]
-    assert made["tables"]["events"] == next(one["value"] for one in counters if one["name"] == "watched") > 0
+    assert made["tables"]["events"] == next(row["value"] for row in counters if row["name"] == "watched") > 0
 
     clock.now += timedelta(minutes=10)
     b24tools("assign", write_orders(tmp_path, *range(41, 51)))
@@ -186,12 +186,12 @@ def test_a_drill(portal: Portal, b24tools: Run, data: Path, clock: Clock, tmp_pa
     assert "the next `assign` of each of its 40 orders, and of any other, looks up the tasks" in err
     write_orders(tmp_path, *range(1, 51))
     orders = json.loads((tmp_path / "orders.json").read_bytes())
-    for one in orders[:2]:
-        one["Калькуляция"][0]["Время"] = 120
+    for sent in orders[:2]:
+        sent["Калькуляция"][0]["Время"] = 120
     (tmp_path / "orders.json").write_bytes(as_bytes(orders))
     status, out, _err = b24tools("assign", tmp_path / "orders.json", "--json")
 
-    assert (0, {"unchanged"}) == (status, {one["outcome"] for one in json.loads(out)["data"]})
+    assert (0, {"unchanged"}) == (status, {result["outcome"] for result in json.loads(out)["data"]})
     assert tasks == [(task.id, task.title, task.time_estimate) for task in portal.tasks]
     assert 0 == b24tools("snapshot", "--since", "2026-11-23")[0]
     assert board == closed_by_week(b24tools) != []
@@ -220,8 +220,8 @@ def test_it_asks_before_it_replaces(portal: Portal, b24tools: Run, data: Path, t
     b24tools("backup", tmp_path / "a.zip")
 
     assert (2, "nothing was restored: there is no terminal to ask on. With --yes it does not ask.\n") == (
-        (found := b24tools("restore", tmp_path / "a.zip"))[0],
-        found[2],
+        (told := b24tools("restore", tmp_path / "a.zip"))[0],
+        told[2],
     )
     (data / "b24tools.db").unlink()
     assert 0 == b24tools("restore", tmp_path / "a.zip")[0]
@@ -264,11 +264,11 @@ DAMAGED = "{path} is no backup of b24tools, or a damaged one: {reason}. Take ano
 @pytest.mark.parametrize(
     ("damage", "message", "reason"),
     [
-        (damage_manifest(lambda one: one["schema"].append("m999_later")), NEWER, ""),
-        (damage_manifest(lambda one: one.update(format=2)), NEWER, ""),
-        (damage_manifest(lambda one: one["parts"]["settings.jsonl"].update(rows=5)), DAMAGED, "settings.jsonl"),
-        (damage_manifest(lambda one: one["parts"]["settings.jsonl"].update(sha256="0")), DAMAGED, "settings.jsonl"),
-        (damage_manifest(lambda one: one.pop("parts")), DAMAGED, "manifest.json"),
+        (damage_manifest(lambda meta: meta["schema"].append("m999_later")), NEWER, ""),
+        (damage_manifest(lambda meta: meta.update(format=2)), NEWER, ""),
+        (damage_manifest(lambda meta: meta["parts"]["settings.jsonl"].update(rows=5)), DAMAGED, "settings.jsonl"),
+        (damage_manifest(lambda meta: meta["parts"]["settings.jsonl"].update(sha256="0")), DAMAGED, "settings.jsonl"),
+        (damage_manifest(lambda meta: meta.pop("parts")), DAMAGED, "manifest.json"),
         (lambda path: path.write_bytes(path.read_bytes()[:-200]), DAMAGED, "File is not a zip file"),
     ],
     ids=["schema", "format", "rows", "hash", "manifest", "cut off"],
@@ -302,7 +302,7 @@ def test_only_the_last_ones_stay(b24tools: Run, data: Path, clock: Clock, tmp_pa
         path.name for path in folder.iterdir()
     )
     message = f"{folder / 'mine.zip'} is there, and is no backup: it stays as it is. Choose another name, or name a"
-    assert (2, True) == ((found := b24tools("backup", folder / "mine.zip"))[0], found[2].startswith(message))
+    assert (2, True) == ((told := b24tools("backup", folder / "mine.zip"))[0], told[2].startswith(message))
     assert b"mine" == (folder / "mine.zip").read_bytes()
     assert 2 == b24tools("backup", folder / "b.zip", "--keep", "2")[0]
 

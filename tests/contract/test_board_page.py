@@ -35,9 +35,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 def setup_of(page: str) -> dict[str, Any]:
     """What the script is given."""
-    found = re.search(r'<script type="application/json" id="setup">(.*?)</script>', page)
-    assert found
-    setup: dict[str, Any] = json.loads(found[1])
+    match = re.search(r'<script type="application/json" id="setup">(.*?)</script>', page)
+    assert match
+    setup: dict[str, Any] = json.loads(match[1])
     return setup
 
 
@@ -157,7 +157,7 @@ def test_what_has_not_changed_is_not_sent_again(filled: Served) -> None:
 def test_the_board_never_names_the_last_one(filled: Served) -> None:
     """Nor the last team; of nine people two share the eighth place."""
     setup = setup_of(filled.client.get(f"/board?{WEEK}").text)
-    people, teams = (filled.client.get(f"/leaderboard?{setup[one]}").json() for one in ("people", "teams"))
+    people, teams = (filled.client.get(f"/leaderboard?{setup[kind]}").json() for kind in ("people", "teams"))
 
     assert [1, 2, 2, 4, 4, 6, 7] == [row["place"] for row in people["rows"]]
     assert [1, 2] == [row["place"] for row in teams["rows"]]
@@ -206,11 +206,11 @@ def test_a_screen_of_a_department(filled: Served) -> None:
 
 def test_where_a_person_stands_over_http(filled: Served) -> None:
     """As `leaderboard --me`."""
-    found = filled.client.get(f"/leaderboard?{WEEK}&top=1&me=Кузнецова").json()["benchmarks"]
+    benchmarks = filled.client.get(f"/leaderboard?{WEEK}&top=1&me=Кузнецова").json()["benchmarks"]
 
     assert (9, 4.0, 7, 2, 1, 2.0) == (
-        *(found[key] for key in ("ranked", "median", "first_quarter")),
-        *(found["me"][key] for key in ("place", "next_place", "missing")),
+        *(benchmarks[key] for key in ("ranked", "median", "first_quarter")),
+        *(benchmarks["me"][key] for key in ("place", "next_place", "missing")),
     )
 
 

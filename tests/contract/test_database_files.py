@@ -464,7 +464,7 @@ def test_what_serve_writes_is_private(tmp_path: Path) -> None:
     with open_shop(tmp_path) as shop, running(shop, code="import os; os.umask(0); ") as (_process, port):
         body = event_body(shop.portal, 5)
         assert 202 == httpx.post(f"http://127.0.0.1:{port}/webhook", content=body, trust_env=False).status_code
-        found = modes(tmp_path / "data")
+        rights = modes(tmp_path / "data")
 
-    assert {"b24tools.db", "b24tools.db-wal", "b24tools.db-shm", "log.log"} <= {path.name for path in found}
-    assert {} == {path.name: oct(mode) for path, mode in found.items() if mode & 0o077}
+    assert {"b24tools.db", "b24tools.db-wal", "b24tools.db-shm", "log.log"} <= {path.name for path in rights}
+    assert {} == {path.name: oct(mode) for path, mode in rights.items() if mode & 0o077}

@@ -158,9 +158,9 @@ def test_a_part_is_sent_once_a_day_whatever_the_clock_says(
     same = (0, "", "The same was sent to chat2001 today.\n")
     clock.now += timedelta(hours=1, minutes=7)
     assert [same] * 2 == [b24tools("digest", "--what", part) for part in ("mine", "late")]
-    assert [[]] == [one["what"] for one in json.loads(b24tools("digest", "--json")[1])["data"]]  # it is as late
+    assert [[]] == [sent["what"] for sent in json.loads(b24tools("digest", "--json")[1])["data"]]  # it is as late
     clock.now += timedelta(hours=8)
-    assert [["changes"]] == [one["what"] for one in json.loads(b24tools("digest", "--json")[1])["data"]]
+    assert [["changes"]] == [sent["what"] for sent in json.loads(b24tools("digest", "--json")[1])["data"]]
     clock.now += timedelta(minutes=3)
     assert [same] * 2 == [b24tools("digest"), b24tools("digest", "--dry-run")]
     assert 1 == len(portal.messages)
@@ -192,7 +192,7 @@ def test_a_person_has_a_work_list_within_the_hours(portal: Portal, order: str, b
     clock.now = datetime(2026, 12, 1, 3, tzinfo=UTC)
     last_name = portal.users[welder].last_name
     _status, out, _err = b24tools("digest", "--to", last_name, "--what", "mine", "--json")
-    assert ["waiting"] == [one["outcome"] for one in json.loads(out)["data"]]
+    assert ["waiting"] == [sent["outcome"] for sent in json.loads(out)["data"]]
     clock.now = datetime(2026, 12, 2, 8, tzinfo=UTC)
     b24tools("snapshot")
     assert 1 == len(portal.messages)
@@ -266,5 +266,5 @@ def test_doctor_asks_for_the_right_only_where_messages_are_sent(
     portal.scopes.discard("im")
     monkeypatch.setenv("B24_NOTIFY", notify)
     _status, out, _err = b24tools("doctor", "--json")
-    found = [one["status"] for one in json.loads(out)["data"] if one["check"] == "scope im"]
-    assert (["warn"] if is_asked else []) == found
+    statuses = [check["status"] for check in json.loads(out)["data"] if check["check"] == "scope im"]
+    assert (["warn"] if is_asked else []) == statuses

@@ -128,7 +128,7 @@ def test_windows_reads_the_times() -> None:
         name: ElementTree.fromstring(text.encode("utf-16")) for name, text in render_schedule.tasks(EXAMPLE).items()
     }
 
-    found = {
+    times = {
         name.removeprefix("b24tools-"): (
             task.findtext(f".//{NAMESPACE}Interval"),
             (task.findtext(f".//{NAMESPACE}StartBoundary") or "").partition("T")[2],
@@ -144,7 +144,7 @@ def test_windows_reads_the_times() -> None:
         "doctor": (None, "04:12:00", 7),
         "replan": (None, "06:30:00", 5),
         "digest": (None, "08:50:00", 5),
-    } == found
+    } == times
     assert list(tasks) == render_schedule.task_names(EXAMPLE)
     service = ElementTree.fromstring(render_schedule.winsw(ODD))
     words = shlex.split(service.findtext("arguments") or "")

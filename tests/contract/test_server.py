@@ -73,7 +73,7 @@ def test_ping_has_the_answer_of_old(served: Served) -> None:
 def rows(served: Served) -> list[tuple[Any, ...]]:
     """Event, task and state of all that is stored."""
     with closing(served.open_store()) as opened:
-        return [(one.event, one.task_id, one.status) for one in opened.events.find()]
+        return [(event.event, event.task_id, event.status) for event in opened.events.find()]
 
 
 def test_in_polling_mode_an_event_is_stored_and_left(served: Served) -> None:
@@ -140,9 +140,9 @@ def test_a_body_that_is_no_event_of_ours_is_refused_and_not_stored(
     """With a reason that does not repeat it."""
     answer = refusing.client.post("/webhook", content=body, headers=FORM)
 
-    found = answer.json()
-    assert (status, ["detail", "code", "hint"], code) == (answer.status_code, list(found), found["code"])
-    assert found["hint"].endswith(".") and found["hint"] not in found["detail"]
+    problem = answer.json()
+    assert (status, ["detail", "code", "hint"], code) == (answer.status_code, list(problem), problem["code"])
+    assert problem["hint"].endswith(".") and problem["hint"] not in problem["detail"]
     assert OUTGOING not in answer.text
     assert [] == rows(refusing)
 
@@ -382,9 +382,9 @@ def test_health_counts_orders_that_failed(served: Served, clock: Clock) -> None:
     served.client.post("/", content=as_bytes(order((("Космонавт", 60),), **{"ИдентификаторЗаказа": "b"})))
     clock.now += timedelta(minutes=5)
     health = {"status": "ok", "snapshot_age_s": None, "oldest_event_age_s": None}
-    found = served.client.get("/healthz").json()
-    assert 290 < found.pop("last_intake_age_s") <= 300  # the portal dates orders, to a second
-    assert {**health, "failed_orders": 1} == found
+    answer = served.client.get("/healthz").json()
+    assert 290 < answer.pop("last_intake_age_s") <= 300  # the portal dates orders, to a second
+    assert {**health, "failed_orders": 1} == answer
 
 
 def test_ready_while_the_database_can_be_written(served: Served) -> None:
@@ -526,7 +526,7 @@ def test_what_is_not_there_is_said_in_the_same_form(served: Served) -> None:
         assert allowed == answer.headers["allow"]
     described = served.client.get("/openapi.json").json()["paths"]
     for path, methods in described.items():
-        allowed = {one.upper() for one in methods} | ({"HEAD"} if "get" in methods else set())
+        allowed = {method.upper() for method in methods} | ({"HEAD"} if "get" in methods else set())
         assert ", ".join(sorted(allowed)) == served.client.options(path).headers["allow"]
     assert 200 == served.client.head("/configs").status_code
 
@@ -540,11 +540,11 @@ def test_orders_events_and_switches_at_once_leave_nothing_behind(tmp_path: Path,
             statuses = []
             for turn in range(8):
                 mode = "webhook" if turn % 2 else "polling"
-                one = order(ИдентификаторЗаказа=f"id-{turn // 2}", НомерЗаказа=f"1Ц-{turn // 2}")
+                sent = order(ИдентификаторЗаказа=f"id-{turn // 2}", НомерЗаказа=f"1Ц-{turn // 2}")
                 statuses += [
                     *(client.post("/webhook", content=body, headers=FORM).status_code for body in bodies),
                     client.post("/configs", json={"key": "producer_mode", "value": mode}).status_code,
-                    *([client.post("/", content=as_bytes(one)).status_code] if number < 2 else []),
+                    *([client.post("/", content=as_bytes(sent)).status_code] if number < 2 else []),
                 ]
             return statuses
 
@@ -552,7 +552,7 @@ def test_orders_events_and_switches_at_once_leave_nothing_behind(tmp_path: Path,
     bodies = [event_body(portal, task.id) for task in list(portal.tasks)[:5]]
     with serving(portal, tmp_path / "data", B24_RETRY_SECONDS=60) as served:
         with ThreadPoolExecutor(5) as pool:
-            statuses = {status for found in pool.map(work, range(5)) for status in found}
+            statuses = {status for answers in pool.map(work, range(5)) for status in answers}
         stored = len(rows(served))
 
     assert {200, 202} == statuses

@@ -23,12 +23,12 @@ def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
 @pytest.fixture
 def people(works: Works) -> dict[str, int]:
     """A cutter and an assembler."""
-    root = next(one.id for one in works.portal.departments.values() if one.name == "Производство")
-    found = {}
+    root = next(department.id for department in works.portal.departments.values() if department.name == "Производство")
+    ids = {}
     for name in ROUTE:
         department = works.portal.add_department(name, parent=root)
-        found[name] = works.portal.add_user("Иван", name, departments=[department.id]).id
-    return found
+        ids[name] = works.portal.add_user("Иван", name, departments=[department.id]).id
+    return ids
 
 
 def send(works: Works, number: int, *lines: tuple[str, float], **changes: Any) -> OrderResult:
@@ -39,8 +39,8 @@ def send(works: Works, number: int, *lines: tuple[str, float], **changes: Any) -
 def stands(works: Works, number: int) -> OrderStanding:
     """How an order stands."""
     with works.tools(dry_run=True) as tools:
-        found = read_standings(tools, rules(route=ROUTE), tools.store.orders.list_all())
-    return next(one for one in found.orders if one.row.number == str(number))
+        standings = read_standings(tools, rules(route=ROUTE), tools.store.orders.list_all())
+    return next(standing for standing in standings.orders if standing.row.number == str(number))
 
 
 def act(works: Works, task: int | None, name: str, **values: Any) -> None:

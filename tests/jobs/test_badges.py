@@ -28,7 +28,7 @@ def close(opened: Store, counts: Iterable[tuple[int, int, int]], **options: obje
     for user_id, ago, count in counts:
         moments = (THIS.start - ago * WEEK + number * HOUR for number in range(count))
         first = 1000 * user_id + 100 * ago
-        save(opened, [task(first + number, user_id, one, **options) for number, one in enumerate(moments)])  # type: ignore[arg-type]
+        save(opened, [task(first + number, user_id, at, **options) for number, at in enumerate(moments)])  # type: ignore[arg-type]
 
 
 def held(opened: Store, now: datetime = NOW, **options: object) -> dict[int, tuple[str, ...]]:
@@ -126,7 +126,7 @@ def test_help_for_another_department(opened: Store) -> None:
 def test_two_badges_at_most() -> None:
     """The rarest ones."""
     assert (badges.HELPED, badges.ALL_ON_TIME) == badges.choose_badges(
-        {one: {7} if one not in (badges.MOST_IMPROVED, badges.BEST_WEEK) else {8} for one in badges.BADGES}, 7
+        {badge: {7} if badge not in (badges.MOST_IMPROVED, badges.BEST_WEEK) else {8} for badge in badges.BADGES}, 7
     )
 
 
@@ -168,7 +168,7 @@ def test_a_goal_is_asked_of_those_who_count(opened: Store) -> None:
     opened.settings.save("team_goal", "5 tasks")
     close(opened, [(number, 0, 1) for number in range(1, 6)])
 
-    goals = [leaderboard.board(opened, THIS, now=NOW, department=one).goal for one in (None, "2")]
+    goals = [leaderboard.board(opened, THIS, now=NOW, department=department).goal for department in (None, "2")]
 
     assert [TeamGoal("tasks", 5, 20, 4, 4, 4), TeamGoal("tasks", 5, 5, 1, 1, 1)] == goals
 

@@ -523,7 +523,7 @@ def test_a_folder_or_project_given_by_id_exists(well: Works) -> None:
 def test_a_folder_that_is_missing_is_made_later(well: Works) -> None:
     """That is said, and no more; a file of that name is in the way."""
     assert "warn" == found(examine(well, folder="Чертежи"), "folder").status
-    root = next(one.root for one in well.portal.disk.storages.values() if one.entity_type == "common")
+    root = next(storage.root for storage in well.portal.disk.storages.values() if storage.entity_type == "common")
     well.portal.add_file(root, "Чертежи", b"1")
     assert "is a file" in found(examine(well, folder="Чертежи"), "folder").detail
 
@@ -676,7 +676,7 @@ def test_orders_that_wait_in_the_inbox_are_told(
     for name, minutes in files.items():
         (folder / name).write_text("{}", encoding="utf-8")
         os.utime(folder / name, (well.clock.now.timestamp() - minutes * 60,) * 2)
-    seen = [(one.status, one.detail) for one in examine(well) if one.check == "inbox"]
+    seen = [(check.status, check.detail) for check in examine(well) if check.check == "inbox"]
     moment = (well.clock.now - timedelta(minutes=61)).astimezone(MOSCOW)
     texts = [(status, text.format(folder=folder, moment=f"{moment:%d.%m.%Y %H:%M}")) for status, text in expected]
     assert texts == seen

@@ -70,7 +70,7 @@ def test_who_loses_work_and_who_gets_it_learn_of_it(works: Works) -> None:
     assert [f"notify{ill}", f"notify{healthy}"] == [dialog for dialog, _text in received(works)]
     assert "Given to you: 1" in received(works)[1][1]
     assert [(f"#{ill}", "done"), (f"#{healthy}", "done"), (f"#{ill}", "planned")] == sorted(
-        states(works), key=lambda one: (one[1], one != (f"#{ill}", "done"))
+        states(works), key=lambda state: (state[1], state != (f"#{ill}", "done"))
     )
     works.clock.now = datetime(2026, 12, 7, 9, 30, tzinfo=MOSCOW)
     send(works)
@@ -120,7 +120,7 @@ def test_outside_of_the_hours_nothing_is_sent_or_asked(moment: datetime, works: 
     waiting = send(works).waiting
     assert ([], []) == (works.portal.log, works.portal.messages)
     works.clock.now = datetime(2026, 11, 30, 9, 30, tzinfo=MOSCOW)
-    assert [one.to for one in waiting] == [one.to for one in send(works).sent]
+    assert [message.to for message in waiting] == [message.to for message in send(works).sent]
 
 
 def test_what_was_given_and_taken_away_again_is_no_news(works: Works) -> None:

@@ -67,7 +67,7 @@ def test_the_quartiles_of_what_work_took(store: Store) -> None:
         Norm("Сварщик", welder, 21, 21 * HOUR, 21 * HOUR * 3 // 2),
     ]
     assert {"сварщик": Fraction(3, 2)} == learn_norms(store, PeopleFile())
-    assert ["Сварщик"] == [one.position for one in list_norms(store, PeopleFile(), OCTOBER, "сварщик")]
+    assert ["Сварщик"] == [norm.position for norm in list_norms(store, PeopleFile(), OCTOBER, "сварщик")]
 
 
 def test_twenty_tasks_are_enough(store: Store) -> None:

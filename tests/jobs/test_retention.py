@@ -42,7 +42,7 @@ def sent(works: Works) -> dict[str, list[int]]:
 
 def first_of(works: Works, name: str) -> int:
     """Somebody of a department."""
-    department = next(one.id for one in works.portal.departments.values() if one.name == name)
+    department = next(department.id for department in works.portal.departments.values() if department.name == name)
     return next(user.id for user in works.portal.users.values() if department in user.departments and user.active)
 
 
@@ -77,7 +77,7 @@ def shown(works: Works, sent: dict[str, list[int]]) -> list[object]:
     """What `why` says of these tasks."""
     with closing(open_store(works.folder / "b24tools.db")) as store:
         whys = [why.explain(store, task_id, works.folder) for (task_id,) in sorted(sent.values())]
-        return [render_why.data(one, MOSCOW) for one in whys]
+        return [render_why.data(explained, MOSCOW) for explained in whys]
 
 
 def count_details(works: Works) -> list[int]:
@@ -115,9 +115,9 @@ def test_what_is_packed_has_its_rows_again_when_it_is_sent_again(works: Works, s
     before, rows, writes = shown(works, sent), count_details(works), len(works.portal.writes())
     pack(works)
     packed = count_details(works)
-    assert ["unchanged"] == [one.outcome for one in works.assign(order(LINES, files=FILES), dry_run=True)]
+    assert ["unchanged"] == [result.outcome for result in works.assign(order(LINES, files=FILES), dry_run=True)]
     assert packed == count_details(works)
-    assert ["unchanged"] == [one.outcome for one in works.assign(order(LINES, files=FILES))]
+    assert ["unchanged"] == [result.outcome for result in works.assign(order(LINES, files=FILES))]
     assert (rows, before, writes) == (count_details(works), shown(works, sent), len(works.portal.writes()))
 
 

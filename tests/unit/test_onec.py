@@ -956,7 +956,7 @@ def test_a_damaged_sample_is_read_or_refused(place: int, patch: bytes, removed: 
 def paths(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Where the nodes of a JSON value are, itself included."""
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    return [path, *(found for key, child in children for found in paths(child, (*path, key)))]
+    return [path, *(below for key, child in children for below in paths(child, (*path, key)))]
 
 
 RAW = json.loads((ORDERS / "habits.json").read_bytes().decode("utf-8-sig"))
@@ -1011,8 +1011,8 @@ def test_dates_come_back(moment: datetime, offset: int) -> None:
     there = moment.replace(tzinfo=UTC) - timedelta(minutes=offset)
     sign, minutes = "-+"[offset >= 0], abs(offset)
     text = f"{moment.isoformat()}{sign}{minutes // 60:02}:{minutes % 60:02}"
-    found = values.read_moment(text, MOSCOW)
-    assert there == (found and found.astimezone(UTC))  # in an hour that a clock shows twice, zones never compare equal
+    back = values.read_moment(text, MOSCOW)
+    assert there == (back and back.astimezone(UTC))  # in an hour that a clock shows twice, zones never compare equal
 
 
 @pytest.mark.long

@@ -44,7 +44,7 @@ class Row:
     `moved`: places up since the period before, None for whoever was not on that board. `figure`: what the ranking
     goes by: tasks or hours; for a team, of these, per active member (None: it has none, and comes last).
     `on_time` of `on_time_of` tasks with a deadline were closed by it. `people`: a team's active members. `badges`: see
-    `core.badges`; only a person has any. `accounts`: of many portals, the profile with the id there, the one of most
+    `badges`; only a person has any. `accounts`: of many portals, the profile with the id there, the one of most
     tasks first; then `id` is only a number of this ranking.
     """
 
