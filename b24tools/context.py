@@ -136,9 +136,10 @@ class Session:
         origin: Origin | None = None,
         retry_s: float | None = None,
     ) -> Iterator[tuple[Tools, Rules]]:
-        """Open what jobs that plan work with. `read_only`: what they write goes nowhere, and no lock is taken.
+        """Open what jobs work with that plan, or read how plans stand.
 
-        `pins`: the people for positions. `origin`: else this user. `retry_s` instead of the setting's.
+        `read_only`: what they write goes nowhere, and no lock is taken. `pins`: the people for positions. `origin`:
+        else this user. `retry_s` instead of the setting's.
         """
         from b24tools.assignment.tools import Origin, RunClock, Tools
         from b24tools.bitrix24.org_cache import NameSettings, OrgCache
@@ -332,7 +333,7 @@ def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, in
 
     people, norms = own_people(settings), {}
     if settings.norms:
-        from b24tools.jobs.norms import learn_norms
+        from b24tools.assignment.norms import learn_norms
 
         norms = learn_norms(opened, people)
     return Rules(

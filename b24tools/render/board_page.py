@@ -9,8 +9,8 @@ from typing import Any
 
 from b24tools.core import periods
 from b24tools.core.i18n import _, current_language, ngettext, pgettext
-from b24tools.core.scope import Scope
 from b24tools.jobs import leaderboard
+from b24tools.jobs.leaderboard.scope import Scope
 from b24tools.render import leaderboard_text
 from b24tools.render.markup import escape
 from b24tools.render.page_assets import count_forms, dump_setup, list_age_words, read_asset, read_assets

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from b24tools.core.badges import ALL_ON_TIME, BADGES, BEST_WEEK, CLEAN_FRIDAY, HELPED, MOST_IMPROVED
 from b24tools.core.i18n import _, ngettext, pgettext
 from b24tools.core.periods import MONTH, QUARTER, WEEK, YEAR, Period
 from b24tools.core.sizes import format_duration
 from b24tools.jobs.leaderboard import HOURS, TASKS, Board, Row
+from b24tools.jobs.leaderboard.badges import ALL_ON_TIME, BADGES, BEST_WEEK, CLEAN_FRIDAY, HELPED, MOST_IMPROVED
 from b24tools.render.console import clean
 from b24tools.render.formats import format_days, format_decimal, format_month, tell_apart
 from b24tools.store.seasons import Season

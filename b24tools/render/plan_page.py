@@ -29,7 +29,7 @@ from b24tools.render.page_parts import View, render_choice, render_form, render_
 
 if TYPE_CHECKING:
     from b24tools.assignment.standing import LineStanding, OrderStanding
-    from b24tools.jobs.plan_page import DepartmentPlan, PersonPlan, Work
+    from b24tools.jobs.people_plans import DepartmentPlan, PersonPlan, Work
     from b24tools.scheduling.calendar import WorkCalendar
 
 ORDERS, PEOPLE = "orders", "people"

@@ -19,7 +19,7 @@ import pytest
 from b24tools import __version__, context
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
-from b24tools.server import plan_reading
+from b24tools.server import standings
 from b24tools.server.auth import Access
 from b24tools.server.work_models import Decision
 from b24tools.store.decisions import Decisions
@@ -237,7 +237,7 @@ def test_a_portal_that_is_silent_does_not_hold_a_page(
     """Every page says so, with the age of what it shows; a browser comes back by itself where there is nothing."""
     silence = r"no complete answer from the portal for \d+ s"
     paths = ("/plan", "/orders", "/orders?state=all", "/load", "/today", "/today/Сварщик")
-    monkeypatch.setattr(plan_reading, "PAGE_WAIT_S", 0.0)
+    monkeypatch.setattr(standings, "PAGE_WAIT_S", 0.0)
     handle, go_on = own.portal.handle, threading.Event()
 
     def hang(*words: Any, **more: Any) -> Any:

@@ -10,16 +10,21 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
 
 from b24tools import context
-from b24tools.core.models import Department
+from b24tools.core import periods
+from b24tools.core.models import Department, Status
+from b24tools.jobs.leaderboard.badges import BADGES
+from b24tools.jobs.orders import STATES
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
+from b24tools.server import models
 from b24tools.store.people import People
+from b24tools.store.settings import POLLING, RUNNING_SETTINGS, WEBHOOK
 from tests.support import closed_tasks as closed
 from tests.support.orders import Clock
 from tests.support.server import FORM, OUTGOING, Served, as_bytes, event_body, order, serving, wait_until
@@ -181,6 +186,19 @@ def test_the_running_settings_are_shown_and_set(served: Served) -> None:
         served.client.post("/configs/", json={"key": "snapshot_max_age_h", "value": 30})
     )
     assert {"key": "hidden_users", "value": "7,12"} == served.client.get("/configs/hidden_users").json()
+
+
+def test_the_words_of_the_description_are_those_that_the_code_has() -> None:
+    """Settings (but portal_host, which is changed by command only), modes, states, badges, statuses, periods."""
+    described = {
+        models.SettingKey: RUNNING_SETTINGS.keys() - {"portal_host"},
+        models.ProducerMode: {POLLING, WEBHOOK},
+        models.OrderState: set(STATES),
+        models.BadgeName: set(BADGES),
+        models.TaskStatus: {status.name.lower() for status in Status},
+        models.PeriodKind: {periods.WEEK, periods.MONTH, periods.QUARTER, periods.YEAR},
+    }
+    assert described == {alias: set(get_args(alias.__value__)) for alias in described}
 
 
 def test_a_setting_that_does_not_fit_is_refused(served: Served) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from b24tools import context
-from b24tools.cli import app, assign
+from b24tools.cli import app, assign, order_files
 from b24tools.core import config, inbox
 from b24tools.jobs import assign as assign_job
 from b24tools.sandbox import demo_company, server
@@ -370,7 +370,7 @@ def test_many_files_are_done_in_portions_and_told_at_once(
     portal: Portal, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One JSON object for all of them; a portal that breaks down midway leaves the rest."""
-    monkeypatch.setattr(assign, "INBOX_FILES", 3)
+    monkeypatch.setattr(order_files, "INBOX_FILES", 3)
     for number in range(7):
         drop(folder, f"{number}.json", age_s=100 - number)
     assert 0 == app.main(["assign", "--inbox", str(folder), "--json"])

@@ -7,11 +7,12 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from b24tools.core import badges, errors, team_goal
+from b24tools.core import errors, team_goal
 from b24tools.core.models import Department
 from b24tools.core.team_goal import TeamGoal
 from b24tools.core.timestamps import to_seconds
 from b24tools.jobs import leaderboard
+from b24tools.jobs.leaderboard import badges
 from b24tools.store import Store
 from tests.support.closed_tasks import LAST, MOSCOW, NOW, THIS, person, save, task
 from tests.support.leaderboards import opened

@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 
 from b24tools.core import errors
-from b24tools.core.benchmarks import Benchmarks, OwnStanding, WeekFigure, find_benchmarks
 from b24tools.core.models import Department
 from b24tools.jobs import leaderboard
 from b24tools.jobs.leaderboard import Board
+from b24tools.jobs.leaderboard.benchmarks import Benchmarks, OwnStanding, WeekFigure, find_benchmarks
 from b24tools.store import Store
 from tests.support.closed_tasks import LAST, NOW, THIS, person, save, task
 from tests.support.leaderboards import opened, plant

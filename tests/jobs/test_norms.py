@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from b24tools import context
+from b24tools.assignment.norms import Factors, learn_norms
 from b24tools.cli import app
 from b24tools.core import config
 from b24tools.core.models import TaskRecord
 from b24tools.core.periods import MONTH, containing
 from b24tools.core.timestamps import to_seconds
-from b24tools.jobs.norms import Factors, Norm, learn_norms, list_norms
+from b24tools.jobs.norms import Norm, list_norms
 from b24tools.scheduling.people_file import PeopleFile, PersonTerms
 from b24tools.store import Store, open_store
 from b24tools.store.orders import LedgerTask

@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from b24tools.assignment import portal_state, team_presence
+from b24tools.assignment import portal_state
 from b24tools.assignment.report import OrderResult
 from b24tools.assignment.standing import OrderStanding, read_standings
 from b24tools.core.models import Absence
 from b24tools.jobs import orders as jobs_orders
 from b24tools.jobs import replan
 from b24tools.jobs.replan import Replan, Request
+from b24tools.jobs.snapshot import team_presence
 from b24tools.onec import order as onec_order
 from b24tools.sandbox.faults import Fault
 from tests.support.orders import MOSCOW, Works, order, rules

@@ -216,7 +216,7 @@ def test_a_night_trims_and_a_day_does_not(works: Works) -> None:
             tools.store,
             tools.client,
             snapshot.last_two(works.clock.now, MOSCOW),
-            snapshot.Rules(MOSCOW, 24, 4, non_admin=False, keep=YEAR, at_night=True),
+            snapshot.SnapshotRules(MOSCOW, 24, 4, non_admin=False, keep=YEAR, at_night=True),
             now=works.clock,
         )
         assert not tools.store.retention.is_due(works.clock.now, at_night=True)

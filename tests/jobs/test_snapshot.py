@@ -551,7 +551,7 @@ def test_progress_tells_how_much_there_is(tmp_path: Path) -> None:
             opened,
             client,
             span,
-            snapshot.Rules(MOSCOW, 24, 4, False),
+            snapshot.SnapshotRules(MOSCOW, 24, 4, False),
             now=clock,
             progress=lambda stage, done, total: told.append((stage, done, total)),
         )

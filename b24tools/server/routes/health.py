@@ -94,7 +94,7 @@ def list_metrics(services: Services) -> Iterator[tuple[str, str, Value]]:
         unsettled = len(store.orders.unsettled())
         backup = store.notices.last_backup()
         inboxes = inbox.inspect_all(store.notices.inboxes())
-        mode, measured = store.settings.get("producer_mode"), store.snapshot_runs.last_measured(now)
+        follows, measured = store.settings.follows_events(), store.snapshot_runs.last_measured(now)
         last_order, last_event = store.orders.last_sent_at(), store.events.last_received_at()
     yield "healthy", "1 while /healthz answers 200.", float(health.status == "ok" and not services.intake.failed)
     yield "snapshot_age_seconds", "Since the last complete snapshot began.", health.snapshot_age_s
@@ -104,7 +104,7 @@ def list_metrics(services: Services) -> Iterator[tuple[str, str, Value]]:
     yield "events", "Stored events, by what was done with them.", events
     yield "oldest_event_age_seconds", "How long the oldest event waits.", health.oldest_event_age_s
     yield "last_event_age_seconds", "Since an event came last.", _age_s(last_event, now)
-    if mode == "webhook" and measured is not None:
+    if follows and measured is not None:
         yield "changes", "Changes that the last complete snapshot found since the one before.", measured.changes
         yield "changes_without_event", "Those of them that came without an event.", measured.missed
     if inboxes:

@@ -16,9 +16,9 @@ from b24tools.render import today as render_today
 from b24tools.render.page_assets import read_asset
 from b24tools.server import openapi
 from b24tools.server.page import Age, PageLook, make_view, render_page, wants_html
-from b24tools.server.plan_reading import read_plan
 from b24tools.server.responses import Reply, refuse_input
 from b24tools.server.services import Services
+from b24tools.server.standings import read_plan
 from b24tools.server.work_models import PersonLoad, WorkList
 
 PAGE_WEEKS = 4

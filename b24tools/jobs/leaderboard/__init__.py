@@ -11,25 +11,25 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from b24tools.core import badges, errors, periods
-from b24tools.core.benchmarks import Benchmarks, OwnStanding, WeekFigure, find_benchmarks, find_next
+from b24tools.core import errors, periods
 from b24tools.core.database_url import Location
 from b24tools.core.i18n import _
 from b24tools.core.periods import Period
-from b24tools.core.scope import Scope, find_scope
 from b24tools.core.team_goal import TeamGoal, find_goal, read_setting
 from b24tools.core.timestamps import from_text
+from b24tools.jobs.leaderboard import badges
+from b24tools.jobs.leaderboard.benchmarks import Benchmarks, OwnStanding, WeekFigure, find_benchmarks, find_next
+from b24tools.jobs.leaderboard.scope import Scope, find_scope
 from b24tools.store import Store, read_store
 from b24tools.store.database import explain_failures, is_missing
 from b24tools.store.leaderboard import PersonTotal, Totals
 from b24tools.store.seasons import Season
-from b24tools.store.settings import RUNNING_SETTINGS, CountingRules
+from b24tools.store.settings import POLLING, WEBHOOK, CountingRules
 
 if TYPE_CHECKING:  # a ranking of all must not pay for it
     from b24tools.core.models import Person
 
 TASKS, HOURS = "tasks", "hours"
-WEBHOOK = "webhook"
 FEWEST = 3  # people: among fewer the sum shows what one has done
 ALL_WORK, NO_BENCHMARKS = Scope(), Benchmarks()
 SPANS = timedelta(weeks=3), timedelta(weeks=12), timedelta(weeks=52)
@@ -44,7 +44,7 @@ class Row:
     `moved`: places up since the period before, None for whoever was not on that board. `figure`: what the ranking
     goes by: tasks or hours; for a team, of these, per active member (None: it has none, and comes last).
     `on_time` of `on_time_of` tasks with a deadline were closed by it. `people`: a team's active members. `badges`: see
-    `core.badges`; only a person has any. `accounts`: of many portals, the profile with the id there, the one of most
+    `badges`; only a person has any. `accounts`: of many portals, the profile with the id there, the one of most
     tasks first; then `id` is only a number of this ranking.
     """
 
@@ -137,7 +137,7 @@ def read_board(database: Location, period: Period, *, now: datetime, **options: 
         if is_missing(database) and names == [None] * 3:  # a schema in memory would take longer than all the rest
             by, teams = options.get("by", TASKS), options.get("teams", False)
             rules = CountingRules(count_own=False, opted_out=frozenset(), hidden=frozenset(), zone=period.zone.key)
-            mode = RUNNING_SETTINGS["producer_mode"].default
+            mode = POLLING
             return Board(period, by, teams, complete=False, as_of=None, mode=mode, rules=rules)
         with closing(read_store(database)) as source:
             return board(source, period, now=now, **options)
