@@ -44,9 +44,13 @@ def add_routes(api: FastAPI, services: Services) -> None:
             if services.intake.failed:
                 health.status = "failed"
                 health.problem = _(
-                    "the last order or event could not be stored; "
-                    "this stays so until one is, or `b24tools serve` is started again"
+                    "the last event could not be stored; this stays so until one is, or `b24tools serve` is started again"
                 )
+                if "order" in services.intake.failed:
+                    health.problem = _(
+                        "the last order could not be stored; "
+                        "this stays so until one is, or `b24tools serve` is started again"
+                    )
         except errors.B24ToolsError as error:
             _log.error("healthz: %s", error)
             health = Health(status="failed", snapshot_age_s=None, oldest_event_age_s=None)
