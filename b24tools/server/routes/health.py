@@ -44,7 +44,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
             if services.intake.failed:
                 health.status = "failed"
                 health.problem = _(
-                    "the last event could not be stored; this stays so until one is, or `b24tools serve` is started again"
+                    "the last event could not be stored; "
+                    "this stays so until one is, or `b24tools serve` is started again"
                 )
                 if "order" in services.intake.failed:
                     health.problem = _(
