@@ -184,12 +184,14 @@ def _write(
                 elif late:
                     is_same = True
             case What.CHANGES:
-                since = tools.store.messages.read_cursor(to)
-                if since is None:
-                    since = tools.store.orders.last_change_before(now - DAY)
+                last = tools.store.messages.read_cursor(to)
+                since = last[0] if last else tools.store.orders.last_change_before(now - DAY)
                 listing = list_orders(tools, rules, since=since, states=STATES)
-                changed = [order for order in listing.orders if order.row.id not in named]
-                parts[part], cursor = render_messages.write_changes(changed, zone), listing.cursor
+                changed, cursor = [order for order in listing.orders if order.row.id not in named], listing.cursor
+                if last and tools.store.orders.was_restored_after(last[1]):
+                    changed = []
+                    tools.store.messages.pass_over(chat, person_id, cursor, now)
+                parts[part] = render_messages.write_changes(changed, zone)
             case What.DOCTOR:
                 parts[part] = render_messages.write_findings(doctor.examine(invocation))
             case What.MINE:

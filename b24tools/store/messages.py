@@ -225,11 +225,14 @@ class Messages:
         """Note that these are about to be sent; return those that no other process has booked meanwhile."""
         sql = "UPDATE messages SET state = ?, sent_at = ?, error = NULL WHERE id = ? AND state = ?"
         with self._db.transaction():
-            return [
+            booked = [
                 message
                 for message in messages
                 if self._db.execute(sql, [SENT, to_text(now), message.id, message.state]).rowcount == 1
             ]
+            if booked:
+                self._orders.saves.add()
+        return booked
 
     def settle(self, outcomes: Sequence[tuple[Message, str, str | None]]) -> None:
         """Save the state of each message, and why it is not done."""
@@ -256,12 +259,22 @@ class Messages:
 
     # digests
 
-    def read_cursor(self, to: str) -> int | None:
-        """Return the number of the last change of an order that a digest to this address has named."""
+    def read_cursor(self, to: str) -> tuple[int, datetime] | None:
+        """Return the number of the last change of an order that a digest to this address has named, and when."""
         cursor = self._db.json_number("content", "cursor")
-        sql = f"SELECT max({cursor}) FROM messages WHERE kind = ? AND key LIKE ? AND state <> ?"  # noqa: S608 - a constant
-        found: int | None = self._db.query(sql, [DIGEST, f"digest:{to}:%", FAILED])[0][0]
-        return found
+        sql = (
+            f"SELECT max({cursor}), max(planned_at) FROM messages"  # noqa: S608 - constants
+            f" WHERE kind = ? AND key LIKE ? AND state <> ? AND {cursor} IS NOT NULL"
+        )
+        last, planned_at = self._db.query(sql, [DIGEST, f"digest:{to}:%", FAILED])[0]
+        return None if last is None else (last, from_text(planned_at))
+
+    def pass_over(self, chat: str | None, person_id: int | None, cursor: int, now: datetime) -> None:
+        """Note that a digest need not name the changes up to this number: it has, before a backup was put back."""
+        key = f"digest:{chat or person_id}:{now:%Y-%m-%d}:{cursor}"
+        with self._db.transaction():
+            self.plan(key, DIGEST, {"cursor": cursor}, now, person_id=person_id, chat=chat)
+            self._db.execute("UPDATE messages SET state = ? WHERE key = ?", [DONE, key])
 
     def read_digests(self, to: str, now: datetime) -> tuple[set[str], set[str]]:
         """Return the parts of the digests to this address planned on this day, and the ids of their late orders."""

@@ -179,6 +179,32 @@ def test_a_part_is_sent_once_a_day_whatever_the_clock_says(
     assert "Today, 01.12.2026" in b24tools("digest", "--dry-run")[1]
 
 
+@pytest.mark.sqlite
+def test_after_a_restored_backup_no_change_is_said_again(
+    portal: Portal, order: str, b24tools: Run, clock: Clock, tmp_path: Path
+) -> None:
+    """What changes after that is."""
+
+    def say() -> tuple[str, list[str]]:
+        clock.now += timedelta(minutes=5)
+        portal.messages.clear()
+        return b24tools("digest", "--what", "changes")[2], [text for _dialog, text in received(portal)]
+
+    sent, done = "Sent to chat2001.\n", "Orders that have changed: 1\n• 7, ООО «Ромашка», done, 1 of 1"
+    b24tools("assign", order)
+    assert sent == say()[0]
+    b24tools("backup", str(tmp_path / "a.zip"))
+    task = next(task for task in portal.tasks if task.title == "Сварщик: 7")
+    portal.act("tasks.task.complete", {"taskId": task.id})
+    assert (sent, [done]) == say()
+    clock.now += timedelta(minutes=5)
+    assert "Messages and the outboxes for 1C go on from now" in b24tools("restore", str(tmp_path / "a.zip"), "--yes")[2]
+    assert [("Nothing to say to chat2001.\n", [])] * 2 == [say(), say()]
+    portal.act("tasks.task.renew", {"taskId": task.id})
+    said, texts = say()
+    assert (sent, [True]) == (said, ["0 of 1" in text for text in texts])
+
+
 def test_a_person_has_a_work_list_within_the_hours(portal: Portal, order: str, b24tools: Run, clock: Clock) -> None:
     """By id or name; before the shift it waits, and is given up at the end of the day."""
     b24tools("assign", order)
