@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -79,7 +80,7 @@ class Digest:
     ("digest --to chat42 --what late --dry-run", "Look at what a chat would be sent."),
     ('digest --to "Иван Петров" --what mine', "Send a person the work of today."),
     ("-q digest", "For cron, in the morning: to the chats of B24_NOTIFY."),
-    statuses=READING,
+    statuses=READING | {75: "try later: the portal is busy or away, or another run is at it"},
 )
 def digest(
     ctx: typer.Context,
@@ -103,7 +104,10 @@ def digest(
             _("it is not said whom to send it to"), _("Say it with --to, or name chats in B24_NOTIFY.")
         )
     now = context.now().astimezone(settings.zone)
-    with invocation.open_planning(session, read_only=dry_run) as (tools, rules):
+    with ExitStack() as stack:
+        if not dry_run:  # of two machines' crons the second one sees what the first one says
+            stack.enter_context(session.hold_lock("digest", settings.retry_seconds, say=True))
+        tools, rules = stack.enter_context(invocation.open_planning(session, read_only=dry_run))
         targets = [_read_target(tools, to)] if to else [(chat, None) for chat in settings.notify_chats]
         drafts = [_write(invocation, session, tools, rules, target, what, now) for target in targets]
         if dry_run:
