@@ -68,6 +68,7 @@ def list_words(period: periods.Period, now: datetime) -> dict[str, Any]:
         "new": pgettext("movement", "new"),
         "empty": leaderboard_text.describe_empty(empty, now),
         "no_hours": leaderboard_text.say_no_hours(),
+        "unnamed": leaderboard_text.say_unnamed(),
         "median": _("median {n}"),
         "badges": leaderboard_text.name_badges(),
         "goals": leaderboard_text.name_goals(),

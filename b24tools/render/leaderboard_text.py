@@ -151,6 +151,8 @@ def describe_empty(board: Board, now: datetime) -> str:
         return _("This period has not begun.")
     if board.total_tasks and board.by == HOURS and not board.has_hours:
         return say_no_hours()
+    if board.total_tasks:
+        return say_unnamed()
     if board.as_of is None:
         return _("No data yet.")
     if now < board.period.end:
@@ -161,6 +163,11 @@ def describe_empty(board: Board, now: datetime) -> str:
 def say_no_hours() -> str:
     """Say why nothing is ranked by hours."""
     return _("Nothing that was closed has an estimate: there is no ranking by hours.")
+
+
+def say_unnamed() -> str:
+    """Say why nobody is ranked though tasks were closed."""
+    return _("All who have closed tasks do not want to be named.")
 
 
 def describe_totals(board: Board) -> str:
