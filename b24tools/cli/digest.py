@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from b24tools.assignment.tools import Tools
     from b24tools.jobs.messages import Sending
     from b24tools.render.messages import Work
+    from b24tools.store import Store
 
 DAY = timedelta(days=1)
 
@@ -117,7 +118,9 @@ def digest(
     problems: Sequence[errors.B24ToolsError] = ()
     if any(draft.outcome == "planned" for draft in drafts) and not dry_run:
         sending = invocation.send_waiting(session)
-        drafts, problems = [_settle(draft, sending, now) for draft in drafts], sending.problems
+        problems = sending.problems
+        with session.read_store() as store:
+            drafts = [_settle(draft, sending, store, now) for draft in drafts]
     error = next(iter(problems), None) if any(draft.outcome == "failed" for draft in drafts) else None
     for problem in problems:
         invocation.messenger.error(problem)
@@ -238,13 +241,13 @@ def _plan(tools: Tools, draft: Digest, now: datetime) -> Digest:
     return replace(draft, outcome="planned" if is_new else "same")
 
 
-def _settle(draft: Digest, sending: Sending, now: datetime) -> Digest:
-    key = draft.make_key(now)
+def _settle(draft: Digest, sending: Sending, store: Store, now: datetime) -> Digest:
+    """Say what came of it; another command of the same minute may have sent it."""
     if draft.outcome != "planned":
         return draft
-    if any(message.key == key for message in sending.sent):
+    if store.messages.read_state(draft.make_key(now)) in ("sent", "done"):
         return replace(draft, outcome="sent")
-    is_waiting = any(message.key == key for message in sending.waiting)
+    is_waiting = any(message.key == draft.make_key(now) for message in sending.waiting)
     return replace(draft, outcome="waiting" if is_waiting else "failed")
 
 
@@ -257,7 +260,7 @@ def _report(invocation: Invocation, draft: Digest, *, dry_run: bool) -> None:
     texts = {
         "nothing": _("Nothing to say to {to}."),
         "same": _("The same was sent to {to} today."),
-        "waiting": _("It goes to {to} with the first command within the working hours."),
+        "waiting": _("It goes to {to} with the first command within today's working hours."),
         "sent": _("Sent to {to}."),
     }
     if draft.outcome in texts:

@@ -240,6 +240,14 @@ class Messages:
             sql = "UPDATE messages SET state = ?, error = ? WHERE id = ?"
             self._db.execute_many(sql, [(state, error, message.id) for message, state, error in outcomes])
 
+    def read_state(self, key: str) -> str | None:
+        """Return the state of the message with this key; None where none is known."""
+        return next((row["state"] for row in self._db.query("SELECT state FROM messages WHERE key = ?", [key])), None)
+
+    def has_planned(self) -> bool:
+        """Return whether any message waits."""
+        return bool(self._db.query("SELECT 1 FROM messages WHERE state = ? LIMIT 1", [PLANNED]))
+
     # what is known of the portal
 
     def do_tags_replace(self) -> bool | None:

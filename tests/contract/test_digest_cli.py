@@ -13,6 +13,7 @@ import pytest
 
 from b24tools import context
 from b24tools.cli import app, digest
+from b24tools.cli.invocation import Invocation
 from b24tools.render.messages import to_plain
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
@@ -244,6 +245,40 @@ def test_a_person_has_a_work_list_within_the_hours(portal: Portal, order: str, b
     assert ["waiting"] == [one["outcome"] for one in json.loads(out)["data"]]
     clock.now = datetime(2026, 12, 2, 8, tzinfo=UTC)
     b24tools("snapshot")
+    assert 1 == len(portal.messages)
+
+
+def test_a_digest_for_the_morning_goes_also_where_nobody_gets_messages(
+    portal: Portal, order: str, b24tools: Run, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without B24_NOTIFY only who was named gets something: with the first command within the hours, as was said."""
+    monkeypatch.delenv("B24_NOTIFY")
+    b24tools("assign", order)
+    welder = next(task.responsible for task in portal.tasks if task.title == "Сварщик: 7")
+    clock.now = datetime(2026, 12, 1, 3, tzinfo=UTC)
+    said = f"It goes to {welder} with the first command within today's working hours.\n"
+    assert (0, "", said) == b24tools("digest", "--to", str(welder), "--what", "mine")
+    b24tools("snapshot")
+    assert [] == portal.messages
+    clock.now = datetime(2026, 12, 1, 7, tzinfo=UTC)
+    b24tools("snapshot")
+    assert [f"notify{welder}"] == [dialog for dialog, _text in received(portal)]
+
+
+def test_a_digest_that_another_command_sends_is_sent(
+    portal: Portal, order: str, b24tools: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cron's `assign` of the same minute may be the first to see that it waits."""
+    b24tools("assign", order)
+    portal.messages.clear()
+    send = Invocation.send_waiting
+
+    def send_after_another(invocation: Invocation, session: context.Session) -> Any:
+        send(invocation, session)
+        return send(invocation, session)
+
+    monkeypatch.setattr(Invocation, "send_waiting", send_after_another)
+    assert (0, "", "Sent to chat2001.\n") == b24tools("digest")
     assert 1 == len(portal.messages)
 
 
