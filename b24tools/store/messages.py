@@ -76,7 +76,7 @@ class Messages:
     def follow(self, audiences: Collection[str], now: datetime) -> None:
         """Take all that stands in the ledger as said, where an audience is new or the database was restored.
 
-        What happens after that is news. An audience that gets no messages is forgotten.
+        What happens after that is news. An audience that gets no messages any more is forgotten with those that wait.
         """
         for audience in (PEOPLE, MANAGERS):
             rows = self._db.query("SELECT read_at FROM last_read WHERE what = ?", [_MARK + audience])
@@ -86,12 +86,16 @@ class Messages:
                     self._begin(audience, now)
             elif audience not in audiences and rows:
                 with self._db.transaction():
+                    self._give_up(audience, "switched off")
                     self._db.execute("DELETE FROM last_read WHERE what = ?", [_MARK + audience])
 
-    def _begin(self, audience: str, now: datetime) -> None:
+    def _give_up(self, audience: str, reason: str) -> None:
+        sql = "UPDATE messages SET state = ?, error = ? WHERE kind = ? AND state IN (?, ?, ?)"
         kind = WORK if audience == PEOPLE else PROMISE
-        sql = "UPDATE messages SET state = ?, error = 'begun anew' WHERE kind = ? AND state IN (?, ?, ?)"
-        self._db.execute(sql, [FAILED, kind, PLANNED, SENT, UNKNOWN])
+        self._db.execute(sql, [FAILED, reason, kind, PLANNED, SENT, UNKNOWN])
+
+    def _begin(self, audience: str, now: datetime) -> None:
+        self._give_up(audience, "begun anew")
         if audience == PEOPLE:
             self._db.execute("DELETE FROM said_lines")
             found = f"SELECT key, person_id, starts_at, ends_at FROM ({self._all_lines}) AS lines"  # noqa: S608 - constants

@@ -219,6 +219,17 @@ def test_what_was_there_before_it_was_switched_on_is_no_news(tmp_path: Path) -> 
     assert "Сварщик: 3" in received(works)[0][1]
 
 
+def test_what_waits_when_it_is_switched_off_is_given_up(works: Works) -> None:
+    """Who took the audience out of B24_NOTIFY wants it to get nothing, in the morning neither."""
+    works.clock.now = datetime(2026, 11, 23, 22, tzinfo=MOSCOW)
+    works.assign(order())
+    assert 1 == len(send(works).waiting)
+    works.clock.now = NINE + timedelta(days=1)
+    assert ((), ()) == ((sending := send(works, ())).sent, sending.waiting)
+    assert ["failed"] == [state for _to, state in states(works)]
+    assert ([], []) == (works.portal.messages, list(send(works).sent))
+
+
 @pytest.mark.sqlite
 def test_after_a_restored_backup_it_goes_on_from_now(works: Works) -> None:
     """The ledger is as of then: what it has not is no news."""
