@@ -314,7 +314,7 @@ class Session:
         try:
             with self.read_store() as opened:
                 moment = now()
-                run = opened.snapshot_runs.last_complete(moment)
+                run = opened.snapshot_runs.last_taken(moment, non_admin=self.settings.non_admin)
                 limit = timedelta(hours=float(opened.settings.get("snapshot_max_age_h")))
         except (errors.B24ToolsError, OSError):
             return False

@@ -124,12 +124,12 @@ def list_metrics(services: Services) -> Iterator[tuple[str, str, Value]]:
 
 def read_ages(services: Services) -> Health:
     """Read how old the snapshot, events and orders are."""
-    now = services.now()
+    now, non_admin = services.now(), services.session.settings.non_admin
     with services.open_store() as store:
-        last = store.snapshot_runs.last_complete(now)
+        last = store.snapshot_runs.last_taken(now, non_admin=non_admin)
         oldest = store.events.oldest_unprocessed()
         limit_s = float(store.settings.get("snapshot_max_age_h")) * 3600
-        is_unknown = last is None and store.snapshot_runs.has_complete()
+        is_unknown = last is None and store.snapshot_runs.has_complete(non_admin=non_admin)
         inboxes = inbox.inspect_all(store.notices.inboxes())
         failed_orders = store.orders.count_failed()
         came = [one for one in (store.orders.last_sent_at(), store.events.last_received_at()) if one]
