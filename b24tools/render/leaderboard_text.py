@@ -11,7 +11,7 @@ from b24tools.core.badges import ALL_ON_TIME, BADGES, BEST_WEEK, CLEAN_FRIDAY, H
 from b24tools.core.i18n import _, ngettext, pgettext
 from b24tools.core.periods import MONTH, QUARTER, WEEK, YEAR, Period
 from b24tools.core.sizes import format_duration
-from b24tools.jobs.leaderboard import HOURS, TASKS, Board, Row
+from b24tools.jobs.leaderboard import HOURS, TASKS, WEBHOOK, Board, Row
 from b24tools.render.console import clean
 from b24tools.render.formats import format_days, format_decimal, format_month, tell_apart
 from b24tools.store.seasons import Season
@@ -133,14 +133,16 @@ def describe_gap(board: Board, now: datetime) -> str:
     if board.complete or not (board.rows or board.as_of):
         return ""
     return _("Incomplete: part of this period was never collected. Run `{command}`.").format(
-        command=snapshot_command(board.period, now, board.portals)
+        command=snapshot_command(board.period, now, board.portals, board.mode)
     )
 
 
-def snapshot_command(period: Period, now: datetime, portals: Sequence[str] = ()) -> str:
-    """Return the command that collects a period, for these of many portals."""
+def snapshot_command(period: Period, now: datetime, portals: Sequence[str] = (), mode: str = "") -> str:
+    """Return the command that collects a period, for these of many portals; in webhook mode another one does."""
     monday = next(period.weeks()).first
     since = "" if period.kind == WEEK and now < period.end else f" --since {monday.isoformat()}"
+    if WEBHOOK in mode and period.kind == WEEK and now < period.end + timedelta(days=7):
+        since = " --reconcile"
     each = f"each --profiles {','.join(portals)} -- " if portals else ""
     return f"b24tools {each}snapshot{since}"
 
