@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from b24tools.bitrix24.batch import Batch
 from b24tools.core import errors
 from b24tools.jobs import replan
 from b24tools.jobs.orders import list_orders
@@ -257,6 +258,20 @@ def test_a_missing_right_is_said_and_the_message_waits(works: Works) -> None:
     assert "“im”" in problem.hint
     works.portal.scopes.add("im")
     assert 1 == len(send(works).sent)
+
+
+def test_what_cannot_leave_waits(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The portal's certificate is over, say: in a chat a message of unknown fate would never be sent again."""
+    with works.tools() as tools:
+        tools.store.messages.plan("digest:chat7:1", "digest", {"text": "Today"}, works.clock(), chat="chat7")
+
+    def refuse(_batch: Batch) -> None:
+        raise errors.ConfigError("the certificate of portal.example cannot be verified")
+
+    with monkeypatch.context() as broken, pytest.raises(errors.ConfigError):
+        broken.setattr(Batch, "send", refuse)
+        send(works)
+    assert [("chat7", "planned")] == states(works)
 
 
 def test_a_message_has_no_markup_but_ours(works: Works) -> None:
