@@ -202,7 +202,7 @@ class Messages:
             if self._db.query("SELECT 1 FROM messages WHERE key = ?", [key]):
                 return False
             row = {"key": key, "kind": kind, "person_id": person_id, "chat": chat, "state": PLANNED}
-            row |= {"content": json.dumps(content, ensure_ascii=False), "planned_at": to_text(now)}
+            row |= {"content": _dump(content), "planned_at": to_text(now)}
             self._db.insert("messages", [row | {"valid_until": to_text(valid_until)}])
             sql = "DELETE FROM messages WHERE state IN (?, ?, ?) AND planned_at < ?"
             self._db.execute(sql, [DONE, FAILED, UNKNOWN, to_text(now - STAYS)])
@@ -226,13 +226,17 @@ class Messages:
         return [_read(row) for row in self._db.query(sql, [PLANNED, UNKNOWN, to_text(now - WORTH_REPEATING)])]
 
     def book(self, messages: Iterable[Message], now: datetime) -> list[Message]:
-        """Note that these are about to be sent; return those that no other process has booked meanwhile."""
-        sql = "UPDATE messages SET state = ?, sent_at = ?, error = NULL WHERE id = ? AND state = ?"
+        """Note that these are about to be sent; return those that no process has booked or changed meanwhile."""
+        # SQLite gives the number of one that was replaced once more
+        sql = "UPDATE messages SET state = ?, sent_at = ?, error = NULL WHERE id = ? AND state = ? AND content = ?"
         with self._db.transaction():
             booked = [
                 message
                 for message in messages
-                if self._db.execute(sql, [SENT, to_text(now), message.id, message.state]).rowcount == 1
+                if self._db.execute(
+                    sql, [SENT, to_text(now), message.id, message.state, _dump(message.content)]
+                ).rowcount
+                == 1
             ]
             if booked:
                 self._orders.saves.add()
@@ -316,6 +320,10 @@ def _describe(row: Row, before: list[str] | None, after: list[str] | None) -> di
         "before": before,
         "after": after,
     }
+
+
+def _dump(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False)
 
 
 def _read(row: Row) -> Message:

@@ -274,6 +274,19 @@ def test_what_cannot_leave_waits(works: Works, monkeypatch: pytest.MonkeyPatch) 
     assert [("chat7", "planned")] == states(works)
 
 
+def test_news_that_came_while_a_message_was_about_to_leave_are_told(works: Works) -> None:
+    """Another run adds to what waits: who had read the message before must not send it in the place of the new one."""
+    works.assign(order())
+    with works.tools() as tools:
+        messages = tools.store.messages
+        messages.plan_work(works.clock())
+        (before,) = messages.list_waiting(works.clock())
+        works.assign(order(number="2", id="b"), pins={"Сварщик": welder_of(works)})
+        messages.plan_work(works.clock())
+        assert [] == messages.book([before], works.clock())
+    assert [2] == [len(message.content["changes"]) for message in send(works).sent]
+
+
 def test_a_message_has_no_markup_but_ours(works: Works) -> None:
     """Brackets of 1C become round ones."""
     works.assign(order(number="[URL=https://evil.example]7[/URL]", customer="[user=all]Все[/user]\n>>x"))
