@@ -120,7 +120,7 @@ def find_settled(store: Store, today: datetime, zone: ZoneInfo) -> Iterator[tupl
         period = periods.containing((today - SETTLED).astimezone(zone).date(), kind, zone).before
         while earliest and period.start >= earliest:
             if period.label not in frozen:
-                complete, as_of = store.leaderboard.collected(period, today)
+                complete, as_of, _sees_part = store.leaderboard.collected(period, today)
                 if complete and as_of:
                     yield period, as_of
             period = period.before

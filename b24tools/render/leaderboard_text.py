@@ -132,9 +132,16 @@ def describe_gap(board: Board, now: datetime) -> str:
     """Say what to run for a period of which a part is missing; "" for a whole or an empty one."""
     if board.complete or not (board.rows or board.as_of):
         return ""
+    if board.sees_part:
+        return say_part()
     return _("Incomplete: part of this period was never collected. Run `{command}`.").format(
         command=snapshot_command(board.period, now, board.portals, board.mode)
     )
+
+
+def say_part() -> str:
+    """Say that no snapshot brings more."""
+    return _("Only what the webhook's owner sees was collected: the owner is not an administrator.")
 
 
 def snapshot_command(period: Period, now: datetime, portals: Sequence[str] = (), mode: str = "") -> str:
