@@ -180,6 +180,16 @@ class Session:
             tools = Tools(client, directory, opened, lock, clock, origin or Origin(by=user_name()))
             yield tools, assign_rules(settings, opened, pins)
 
+    def has_messages(self) -> bool:
+        """Whether any are to be sent: people get some, or a digest waits; none where that cannot be seen."""
+        if self.settings.notify:
+            return True
+        try:
+            with self.read_store() as opened:
+                return opened.messages.has_planned()
+        except errors.B24ToolsError:
+            return False
+
     def send_messages(self, write: Write) -> Sending:
         """Send what people and managers have to know by now, with digests that wait. What fails is in the result."""
         from b24tools.jobs import messages
@@ -305,7 +315,7 @@ class Session:
         try:
             with self.read_store() as opened:
                 moment = now()
-                run = opened.snapshot_runs.last_complete(moment)
+                run = opened.snapshot_runs.last_taken(moment, non_admin=self.settings.non_admin)
                 limit = timedelta(hours=float(opened.settings.get("snapshot_max_age_h")))
         except (errors.B24ToolsError, OSError):
             return False

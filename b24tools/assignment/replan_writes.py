@@ -159,6 +159,7 @@ class _Mover:
                 replace(one.row, sent_values={**one.row.sent_values, MOVE: one.mark}) for one in self._left
             )
             self._store.decisions.save([one.decision for one in self._left], [one.row.key for one in self._left])
+            self._store.orders.saves.add()  # a database without them is older than the portal
 
     def _skip_changed(self) -> None:
         """Read again what is still to be moved; leave what has changed, and what hangs together with it."""

@@ -62,7 +62,8 @@ def snapshot(
             messenger.info(
                 _(
                     "Nothing to do: in webhook mode the portal's events bring the tasks. "
-                    "`b24tools snapshot --reconcile` reads them all the same, `b24tools mode polling` switches back."
+                    "`b24tools snapshot --reconcile` reads this week and the one before all the same; others are read "
+                    "after `b24tools mode polling`, and `b24tools mode webhook` goes back to events."
                 )
             )
             if as_json:

@@ -32,21 +32,26 @@ _LENGTH = re.compile(r"[0-9]{1,15}")
 
 
 class Intake:
-    """Whether the last order or event could be taken in."""
+    """What could not be stored when it came last: `order`, `event`."""
 
-    failed = False
+    def __init__(self) -> None:
+        self.failed: set[str] = set()
 
     @contextmanager
-    def watch(self, *harmless: type[Exception]) -> Iterator[None]:
-        """Note how the block ends; what is `harmless` is the sender's fault or passes, and says nothing."""
+    def watch(self, kind: str, *harmless: type[Exception]) -> Iterator[None]:
+        """Note how the block ends; what is `harmless` is the sender's fault or passes, and says nothing.
+
+        Nor does a setting that is wrong: the answer says which, and nothing is the matter with the database.
+        """
         try:
             yield
         except harmless:
             raise
-        except BaseException:
-            self.failed = True
+        except BaseException as error:
+            if not isinstance(error, errors.ConfigError) or error.code == errors.ErrorCode.DATABASE:
+                self.failed.add(kind)
             raise
-        self.failed = False
+        self.failed.discard(kind)
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,7 @@ class Orders:
         self._decisions = decisions
         self._history = history
         self._packed = packed
-        self._saves = SaveCounter(db, save_counter)
+        self.saves = SaveCounter(db, save_counter)
 
     def save(
         self, order_id: str, number: str, now: datetime, outcome: str | None = None, entry: Entry | None = None
@@ -153,7 +153,7 @@ class Orders:
                 " THEN orders.portal_wins ELSE 0 END",
                 [order_id, number, to_text(now), to_text(now), outcome],
             )
-            self._saves.add()
+            self.saves.add()
             if entry is not None:
                 self._history.add(entry)
 
@@ -318,9 +318,11 @@ class Orders:
         return None
 
     def save_outbox(self, folder: str, cursor: int, now: datetime) -> None:
-        """Note that the outbox has all changes up to this number."""
+        """Note that the outbox has all changes up to this number; where these are new it is a save that counts."""
         row = {"folder": folder, "cursor": cursor, "saved_at": to_text(now)}
         with self._db.transaction():
+            if (self.read_outbox(folder) or (None,))[0] != cursor:
+                self.saves.add()
             self._db.insert("outboxes", [row], key=["folder"])
 
     # lines
@@ -506,8 +508,8 @@ class Orders:
         The file beside it tells; then, until an order is sent again, the portal's values count more than the ledger's.
         `newer`, tasks on the portal that carry keys of ours and that it does not know, may be another folder's, too.
         """
-        beside = self._saves.read_beside()  # first: another process may be saving an order
-        saves = self._saves.read()
+        beside = self.saves.read_beside()  # first: another process may be saving an order
+        saves = self.saves.read()
         is_restored = beside > saves
         if not is_restored and max(newer, default=0) <= int(self._noticed(FOREIGN_TASK)[0] or 0):
             return False
@@ -516,7 +518,7 @@ class Orders:
                 self._note_restored(beside - saves, now)
             if newer:
                 self._save_noticed(FOREIGN_TASK, str(max(newer)), now)
-        self._saves.write_beside(saves)
+        self.saves.write_beside(saves)
         return True
 
     def note_put_back(self, now: datetime) -> bool:
@@ -524,7 +526,7 @@ class Orders:
 
         It is not where the file beside the database has counted as many saves. `follow_save_counter` ends this.
         """
-        beside, saves = self._saves.read_beside(), self._saves.read()
+        beside, saves = self.saves.read_beside(), self.saves.read()
         if beside == saves:
             return False
         with self._db.transaction():
@@ -533,7 +535,7 @@ class Orders:
 
     def follow_save_counter(self) -> None:
         """Let the file beside the database count on from what the database knows."""
-        self._saves.write_beside(self._saves.read())
+        self.saves.write_beside(self.saves.read())
 
     def _note_restored(self, missing: int, now: datetime) -> None:
         self._db.execute("UPDATE orders SET portal_wins = 1")
@@ -544,8 +546,8 @@ class Orders:
 
         In a dry run the details of a closed order stay packed, too.
         """
-        beside = self._saves.read_beside()
-        is_restored = beside > self._saves.read()  # still so in a dry run
+        beside = self.saves.read_beside()
+        is_restored = beside > self.saves.read()  # still so in a dry run
         ids = list(order_ids)
         found = self._db.query_in("SELECT id, portal_wins FROM orders WHERE id IN (?)", ids)
         return {row["id"] for row in found if row["portal_wins"] or is_restored} | self._packed.list_packed(ids)

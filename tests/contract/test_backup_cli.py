@@ -211,8 +211,9 @@ def test_nothing_is_restored_while_anything_runs(portal: Portal, b24tools: Run, 
         store.settings.get("producer_mode")
         status, _out, err = b24tools("restore", tmp_path / "a.zip", "--yes")
     assert (75, f"a program has the database {data / 'b24tools.db'} open. ") == (status, err.partition("Stop")[0])
-    with locks.hold(data, "assign", 0, context.now):
-        assert 75 == b24tools("restore", tmp_path / "a.zip", "--yes")[0]
+    for name in ("assign", "snapshot", "backup", "orders"):
+        with locks.hold(data, name, 0, context.now):
+            assert 75 == b24tools("restore", tmp_path / "a.zip", "--yes")[0]
     assert before == (data / "b24tools.db").read_bytes()
     assert [] == [path for path in data.iterdir() if ".restored." in path.name or "2026" in path.name]
 
@@ -261,6 +262,17 @@ def damage_manifest(change: Callable[[dict[str, Any]], None]) -> Callable[[Path]
     return damage
 
 
+def encrypt(path: Path) -> None:
+    """As far as the zip says: somebody has packed it anew with a password."""
+    content = bytearray(path.read_bytes())
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # of each file, and of the list of them
+        at = content.find(mark)
+        while at >= 0:
+            content[at + flags] |= 1
+            at = content.find(mark, at + 1)
+    path.write_bytes(content)
+
+
 NEWER = "{path} was made by a newer b24tools, 0.1.0. Update this b24tools.\n"
 DAMAGED = "{path} is no backup of b24tools, or a damaged one: {reason}. Take another one.\n"
 
@@ -275,8 +287,9 @@ DAMAGED = "{path} is no backup of b24tools, or a damaged one: {reason}. Take ano
         (damage_manifest(lambda meta: meta["parts"]["settings.jsonl"].update(sha256="0")), DAMAGED, "settings.jsonl"),
         (damage_manifest(lambda meta: meta.pop("parts")), DAMAGED, "manifest.json"),
         (lambda path: path.write_bytes(path.read_bytes()[:-200]), DAMAGED, "File is not a zip file"),
+        (encrypt, DAMAGED, "it was packed with a password"),
     ],
-    ids=["schema", "format", "rows", "hash", "manifest", "cut off"],
+    ids=["schema", "format", "rows", "hash", "manifest", "cut off", "encrypted"],
 )
 def test_what_is_no_whole_backup_is_refused(
     damage: Callable[[Path], None], message: str, reason: str, b24tools: Run, data: Path, tmp_path: Path

@@ -186,6 +186,18 @@ def test_the_page_says_by_which_rules(tmp_path: Path) -> None:
         assert "Final since 20.11.2026, by other rules than today's." == read(served)[0]
 
 
+def test_the_page_says_whose_eyes_have_collected_it(tmp_path: Path) -> None:
+    """Where they are no administrator's nothing else was left out."""
+    part = "Only what the webhook's owner sees was collected: the owner is not an administrator."
+    with serving(demo_company.build(context.now), tmp_path) as served, closing(served.open_store()) as opened:
+        closed.collect(opened, closed.THIS.start, closed.THIS.end, closed.THIS.end, complete=False)
+        said = [
+            setup_of(served.client.get(f"/board?period={period}").text)["words"]["incomplete"]
+            for period in ("2026-W47", "2026-11")
+        ]
+    assert [part, "Incomplete: part of this period was never collected."] == said
+
+
 def test_a_screen_of_a_department(filled: Served) -> None:
     """By its address; an unknown name is 404, and so is a project that no task was seen in."""
     page = filled.client.get("/board", params={"period": "2026-W47", "department": "сварочный цех"})

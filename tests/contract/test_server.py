@@ -343,6 +343,19 @@ def test_health_shows_how_old_the_data_are(served: Served, clock: Clock) -> None
     assert (503, {**health, "status": "stale", "snapshot_age_s": 93601}) == seen(served.client.get("/healthz"))
 
 
+def test_health_knows_the_snapshots_of_an_owner_who_sees_a_part(tmp_path: Path, clock: Clock) -> None:
+    """With B24_NON_ADMIN=1 there are no others: that they stopped must be seen all the same."""
+    with serving(demo_company.build(clock), tmp_path / "data", B24_NON_ADMIN=1) as served:
+        for began, complete in ((clock() - timedelta(days=9), True), (clock(), False)):
+            with closing(served.open_store()) as opened, opened.transaction():
+                run = opened.snapshot_runs.begin(closed.THIS.start, closed.THIS.end, began)
+                opened.snapshot_runs.finish(run, began, complete=complete)
+        health = {"status": "ok", "snapshot_age_s": 0, "oldest_event_age_s": None}
+        assert (200, health) == seen(served.client.get("/healthz"))
+        clock.now += timedelta(hours=27)
+        assert (503, {**health, "status": "stale", "snapshot_age_s": 97200}) == seen(served.client.get("/healthz"))
+
+
 def test_health_shows_events_that_wait_too_long(served: Served, clock: Clock) -> None:
     """While the portal is away, say."""
     served.portal.faults.add(Fault("cut_before", times=10_000))

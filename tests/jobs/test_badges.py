@@ -82,6 +82,14 @@ def test_a_clean_friday(opened: Store) -> None:
     assert {} == held(opened, SATURDAY + HOUR)  # a line of an order that is still open
 
 
+def test_work_that_was_done_before_its_week_makes_a_friday_clean(opened: Store) -> None:
+    """Who is ahead of the plan has closed by Friday what was due."""
+    friday = datetime(2026, 11, 20, 17, tzinfo=MOSCOW)
+    close(opened, [(1, 0, 1), (1, 1, 1), (1, 7, 1), (2, 0, 1), (2, 9, 2)], deadline=friday)
+
+    assert {1: (badges.CLEAN_FRIDAY,)} == held(opened, SATURDAY + HOUR)
+
+
 def test_a_friday_is_clean_by_the_first_deadlines(opened: Store) -> None:
     """What was due and is moved to Sunday is late; what was due next week and is moved to this one is not due."""
     friday, sunday = (datetime(2026, 11, day, 17, tzinfo=MOSCOW) for day in (20, 22))

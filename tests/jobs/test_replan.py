@@ -97,6 +97,24 @@ def test_the_work_of_the_sick_goes_to_who_finishes_it_first(works: Works, people
     assert ["unchanged"] == [again.outcome for again in works.assign(sent, route=ROUTE)]
 
 
+@pytest.mark.sqlite
+def test_a_database_from_before_the_moves_is_noticed(works: Works, people: dict[str, int]) -> None:
+    """Though no order was sent since: the next one reads where the moved task is, and says so."""
+    (task,) = send(works, 1, ("Раскрой", 240))
+    works.clock.now = at(23, 8)
+    path = works.folder / "b24tools.db"
+    backup = path.read_bytes()
+    assert [(task, "without", "moved")] == moves(run(works, without=places(works)[task][0]))
+    for name in ("b24tools.db-wal", "b24tools.db-shm"):
+        (works.folder / name).unlink(missing_ok=True)
+    path.write_bytes(backup)
+    moved, writes = places(works), len(works.portal.writes())
+    sent = order([("Раскрой", 240)], id="order-1", number="1")
+    (result,) = works.assign(sent, route=ROUTE)
+    assert ("unchanged", [True]) == (result.outcome, ["was a backup restored" in one for one in result.warnings])
+    assert (moved, []) == (places(works), works.portal.writes()[writes:])
+
+
 def test_what_is_written_and_noted(works: Works, people: dict[str, int]) -> None:
     """Person and both dates, the deadline where it was the plan's end; the ledger, `why` and the history know."""
     (task,) = send(works, 1, ("Раскрой", 240))

@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,6 +130,37 @@ def test_what_is_packed_has_its_rows_again_when_a_task_is_reopened(works: Works,
     with works.tools() as tools:
         orders.list_orders(tools, rules(), rows=tools.store.orders.find(order().id))
     assert rows == count_details(works)
+
+
+@pytest.mark.parametrize("after", [PACKED_AFTER, YEAR])
+def test_what_is_sent_again_meanwhile_is_left_alone(
+    works: Works, sent: dict[str, list[int]], after: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first night has many orders: what is under way again when it comes to one must stay in its rows."""
+    now = works.clock.now + after + timedelta(hours=1)
+    keys = [key for (key,) in read(works, f"SELECT key FROM order_tasks WHERE order_id = '{order().id}'")]
+    with (
+        closing(open_store(works.folder / "b24tools.db")) as store,
+        closing(open_store(works.folder / "b24tools.db")) as other,
+    ):
+        find = store.retention._find_over
+
+        def find_and_go_on(*which: Any) -> list[str]:
+            found = find(*which)
+            if found and not sending:
+                sending.append(order().id)
+                other.orders.save(order().id, "1Ц-00000100", now)
+                other.orders.mark_writing(keys, now)
+            return found
+
+        sending: list[str] = []
+        monkeypatch.setattr(store.retention, "_find_over", find_and_go_on)
+        assert 0 == store.retention.trim(now, YEAR)
+        assert set() == store.packed.list_packed([order().id])
+        assert {("writing", now)} == {
+            (row.state, row.writing_since) for row in store.orders.lines([order().id]).values()
+        }
+        assert [(order().id, "1Ц-00000100")] == [one for one in store.orders.unsettled() if one[0] == order().id]
 
 
 @pytest.mark.sqlite

@@ -471,6 +471,17 @@ def test_an_owner_who_sees_only_a_part_marks_nothing_gone(small: Collector) -> N
     assert (whole.complete, whole.exit_status, whole.weeks[0].tasks, whole.weeks[0].gone) == (True, 0, 2, 1)
 
 
+def test_what_an_owner_who_sees_a_part_sees_open_again_does_not_count(small: Collector) -> None:
+    """That is seen, whatever else is hidden; also of the weeks that are read."""
+    tasks = [close(small.portal, FRIDAY, responsible=1, creator=1) for _task in range(2)]
+    small.portal.owner.admin = False
+    assert 2 == small.take(non_admin=True).weeks[-1].tasks
+    small.portal.set_task(tasks[0], status=2, closed_at=None, changed_at=small.clock.now)
+    assert 1 == small.take(non_admin=True).weeks[-1].tasks
+    small.portal.set_task(tasks[0], status=5, closed_at=FRIDAY, changed_at=small.clock.now)
+    assert 2 == small.take(non_admin=True).weeks[-1].tasks
+
+
 def test_the_week_before_is_not_complete_for_an_owner_who_sees_a_part(small: Collector) -> None:
     """It is read again each time, until an administrator has seen it."""
     small.portal.owner.admin = False

@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -520,3 +521,16 @@ def test_a_restore_puts_the_old_schema_aside_when_nobody_has_it_open(address: Da
             old.orders.outcomes(["a", "b"]),
         )
     assert (True, 1) == (restored.is_behind, restored.orders)  # the file beside it has counted both
+
+
+def test_a_restore_leaves_the_schemas_of_other_profiles_alone(address: DatabaseUrl, tmp_path: Path) -> None:
+    """One database has all portals, and a profile may be called anything: `new`, too."""
+    neighbour = replace(address, schema=f"{address.schema}_new")
+    for location, order in ((address, "a"), (neighbour, "b")):
+        with closing(open_store(location)) as opened:
+            opened.orders.save(order, "1", NOW)
+    with closing(read_store(address)) as reader:
+        made = backup.make(reader, tmp_path, tmp_path / "one.zip", NOW)
+    backup.restore(made.path, address, NOW)
+    with closing(read_store(address)) as here, closing(read_store(neighbour)) as there:
+        assert ({"a": None}, {"b": None}) == (here.orders.outcomes("ab"), there.orders.outcomes("ab"))

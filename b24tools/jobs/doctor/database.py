@@ -124,11 +124,11 @@ def check_orders(exam: Examination) -> Finding:
 
 @checks.add("snapshot", lambda: _("snapshot"))
 def check_snapshot(exam: Examination) -> Finding:
-    runs = require(exam.database).snapshot_runs
-    run = runs.last_complete(exam.now)
+    runs, non_admin = require(exam.database).snapshot_runs, exam.settings.non_admin
+    run = runs.last_taken(exam.now, non_admin=non_admin)
     command = "b24tools snapshot --reconcile" if exam.mode == WEBHOOK else "b24tools snapshot"
     fix = _("Run `{command}` and look at what it says; by the clock: `b24tools schedule`.").format(command=command)
-    if run is None and runs.has_complete():
+    if run is None and runs.has_complete(non_admin=non_admin):
         return fail(_("the last complete one is dated in the future: the clock of this computer was wrong then"), fix)
     if run is None:
         return warn(_("never taken: the leaderboard is empty"), fix)

@@ -73,6 +73,7 @@ class Board:
     and hours of those without a row, where they are enough. `season`: the results are frozen; `rules`: counted by them,
     and by other ones than today's if `rules_differ`. `namesakes`: the names that several of all ranked have.
     `portals`: the profiles that are counted together, `without_data` those of them of which nothing is known.
+    `sees_part`: nothing was left uncollected of what the webhook's owner sees, who is no administrator.
     """
 
     period: Period
@@ -96,6 +97,7 @@ class Board:
     goal: TeamGoal | None = None
     portals: tuple[str, ...] = ()
     without_data: tuple[str, ...] = ()
+    sees_part: bool = field(default=False, compare=False)
 
     @property
     def has_hours(self) -> bool:
@@ -196,9 +198,9 @@ def board(
     complete: bool
     as_of: datetime | None
     if closed.season:
-        complete, as_of = True, closed.season.as_of
+        complete, as_of, sees_part = True, closed.season.as_of, False
     else:
-        complete, as_of = source.leaderboard.collected(period, now)
+        complete, as_of, sees_part = source.leaderboard.collected(period, now)
     mode = source.settings.get("producer_mode")
     if mode == WEBHOOK and as_of is not None and now < period.end:
         as_of = max(as_of, source.leaderboard.events_until(now) or as_of)
@@ -235,6 +237,7 @@ def board(
         season=closed.season,
         rules=closed.rules,
         rules_differ=closed.rules != rules,
+        sees_part=sees_part,
     )
 
 

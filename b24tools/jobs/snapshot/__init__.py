@@ -119,7 +119,7 @@ def find_settled(store: Store, today: datetime, zone: ZoneInfo) -> Iterator[tupl
         period = periods.containing((today - SETTLED).astimezone(zone).date(), kind, zone).before
         while earliest and period.start >= earliest:
             if period.label not in frozen:
-                complete, as_of = store.leaderboard.collected(period, today)
+                complete, as_of, _sees_part = store.leaderboard.collected(period, today)
                 if complete and as_of:
                     yield period, as_of
             period = period.before
@@ -354,7 +354,9 @@ class _SnapshotRun:
             saved = self._store.tasks.save(current, self._now(), self._rules.zone, request.reading)
             deadlines = queries.read_deadlines(open_tasks, zone)
             self._store.tasks.note_open(deadlines.items(), self._now())
-            self._reopened += self._store.tasks.mark_reopened(deadlines, self._start, self._now(), request.reading)
+            # in the weeks themselves it is what a complete run did not see that is gone
+            before = self._start if self._is_admin() and run.admin else self._end
+            self._reopened += self._store.tasks.mark_reopened(deadlines, before, self._now(), request.reading)
             found = {"new": saved.new, "changed": saved.changed, "same": saved.same}
             found[MISSED] = self._note_changes(saved.changes)
             self._run = replace(
