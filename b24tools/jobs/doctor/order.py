@@ -148,7 +148,7 @@ def check_tasks(exam: Examination, order: Order) -> Finding:
     """Name the tasks that are there. Rows with a key that was not asked for come from a filter that is ignored."""
     lines = all_keys(order)
     keys = {key for keys_of_line in lines for key in keys_of_line}
-    rows = [row for page in exam[tasks] for row in page.value if row.get("xmlId") in keys]
+    rows = [row for page in exam[tasks] for row in page.value if str(row.get("xmlId")) in keys]
     if not rows:
         return ok(_("none on the portal yet: sending makes them"))
     there = {row.get("xmlId") for row in rows}
