@@ -355,8 +355,16 @@ def _describe(error: ValidationError, where: Mapping[str, str]) -> Iterator[tupl
 
 
 def absolute(path: Path) -> str:
-    """Return the path from the root without `..`: with it, it would be another name to cron, and none to systemd."""
-    return os.path.abspath(path.expanduser())  # noqa: PTH100 - pathlib follows links, or leaves `..`
+    """Return the path from the root without `..`: with it, it would be another name to cron, and none to systemd.
+
+    Raise ConfigError where it begins with the home folder of nobody.
+    """
+    try:
+        path = path.expanduser()
+    except RuntimeError:
+        hint = _("Write the whole path or value out.")
+        raise errors.ConfigError(_("{path}: there is no such home folder").format(path=path), hint) from None
+    return os.path.abspath(path)  # noqa: PTH100 - pathlib follows links, or leaves `..`
 
 
 def webhook_url(settings: Settings) -> str:

@@ -271,6 +271,20 @@ def test_two_spellings_with_two_values_are_said() -> None:
     assert [] == config.inspect({}).warnings()
 
 
+@pytest.mark.parametrize("name", ["B24_DATA_DIR", "B24_CA_BUNDLE", "B24_PROFILES"])
+def test_the_home_folder_of_nobody_is_a_setting_that_is_wrong(name: str) -> None:
+    """Misspelt, or of another machine; it ends no command as a fault of ours, and doctor goes on."""
+    said = f"the value of {name} begins with ~nobody-here, and there is no such home folder"
+    assert f"the environment: {said}" == problem({name: "~nobody-here/data"}).message
+    assert f"{Path('.env').absolute()}, line 1: {said}" == problem({}, f"{name}=~nobody-here/data").message
+    Path(".env").unlink()
+    (name_of_it, _error), *others = config.inspect({name: "~nobody-here/data"}).problems
+    assert (name, []) == (name_of_it, others)
+    assert Path.home() / "data" == load({"B24_DATA_DIR": "~/data"}).data_dir
+    with pytest.raises(errors.ConfigError, match="~nobody-here/in: there is no such home folder"):
+        config.absolute(Path("~nobody-here/in"))
+
+
 def test_a_variable_in_the_environment_makes_no_folder_of_its_name() -> None:
     """As systemd passes it on."""
     message = "the environment: the value of B24_DATA_DIR has a variable in it, and variables are not expanded here"
