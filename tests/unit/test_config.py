@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from b24tools.core import config, errors
@@ -283,6 +284,20 @@ def test_the_home_folder_of_nobody_is_a_setting_that_is_wrong(name: str) -> None
     assert Path.home() / "data" == load({"B24_DATA_DIR": "~/data"}).data_dir
     with pytest.raises(errors.ConfigError, match="~nobody-here/in: there is no such home folder"):
         config.absolute(Path("~nobody-here/in"))
+
+
+@pytest.mark.parametrize("found", ["~nobody-here/.local/share/b24tools", None])
+def test_who_has_no_home_must_set_the_data_folder(found: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the user of a container, whom the system does not know."""
+
+    def look(*_names: str, **_options: object) -> str:
+        if found is None:
+            raise RuntimeError("could not determine the home directory")
+        return found
+
+    monkeypatch.setattr(platformdirs, "user_data_dir", look)
+    assert "B24_DATA_DIR is not set, and this user has no home folder" == problem().message
+    assert Path("/data") == load({"B24_DATA_DIR": "/data"}).data_dir
 
 
 def test_a_variable_in_the_environment_makes_no_folder_of_its_name() -> None:
