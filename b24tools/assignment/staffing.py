@@ -109,6 +109,8 @@ def own_calendars(
 def not_known(company: OrgData, portal: PortalState) -> list[str]:
     """What the portal did not say about hours and absences, and so is not counted; what is doubtful about times."""
     warnings = [*([portal.clock.warning] if portal.clock.warning else []), *portal.doubts]
+    if company.hours_problem:
+        warnings.append(_("the working hours could not be read: {reason}").format(reason=company.hours_problem))
     if portal.absences_problem:
         warnings.append(_("the absences are not known: {reason}").format(reason=portal.absences_problem))
     for scope in dict.fromkeys([*company.missing_scopes, *portal.missing_scopes]):

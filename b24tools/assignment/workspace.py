@@ -18,6 +18,7 @@ from b24tools.assignment.writes import Line, Mark, mark_of
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import Query, T
 from b24tools.bitrix24.client import Client
+from b24tools.bitrix24.error_codes import ErrorCode, find_code
 from b24tools.bitrix24.org_cache import first_id
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -233,7 +234,8 @@ class Workspace:
         """Ask what hangs on the tasks before anything is attached to them: twice attached cannot be taken back.
 
         What was being attached when an earlier run was cut, or in a request that left at `since`, may hang there
-        already, or may be about to.
+        already, or may be about to. So may all files of a line that the ledger does not know: it fails where an
+        attachment could not be read.
         """
         waiting = {
             line.plan.task.id: line for line in lines if line.plan.task and line.plan.attach and line.plan.error is None
@@ -244,6 +246,7 @@ class Workspace:
         orders = {line.plan.item.order.id for line in waiting.values()}
         uploaded = {(file.order_id, file.name, file.sha256): file for file in self._store.orders.files(orders)}
         there: dict[int, set[int | str]] = {}
+        unread: dict[int, errors.PortalError] = {}
 
         def is_there(line: Line, task_id: int, file: onec_order.Attachment) -> bool:
             order = line.plan.item.order
@@ -251,13 +254,17 @@ class Workspace:
                 return bool({known.file_id, known.stored_name} & there[task_id])
             return task_fields.stored_name(order.number, file) in there[task_id]
 
+        def may_be_there(line: Line, file: onec_order.Attachment) -> bool:
+            return states.get(mark_of(line.plan, file)) == "writing"
+
         def look() -> bool:
-            there.update(self._attached_to(list(waiting)))
+            unread.clear()
+            there.update(self._attached_to(list(waiting), unread))
             return all(
                 is_there(line, task_id, file)
                 for task_id, line in waiting.items()
                 for file in line.plan.attach
-                if states.get(mark_of(line.plan, file)) == "writing"
+                if may_be_there(line, file)
             )
 
         earlier = [line.plan.item.known.writing_since for line in waiting.values() if line.plan.item.known]
@@ -271,9 +278,14 @@ class Workspace:
             present = [file for file in line.plan.attach if is_there(line, task_id, file)]
             self._ledger.note_attached(mark_of(line.plan, file) for file in present)
             line.change(attach=tuple(file for file in line.plan.attach if file not in present))
+            is_known = line.plan.item.known is not None and line.plan.is_trusted
+            if (problem := unread.get(task_id)) and (
+                not is_known or any(may_be_there(line, file) for file in line.plan.attach)
+            ):
+                line.fail(problem)
 
-    def _attached_to(self, task_ids: Sequence[int]) -> dict[int, set[int | str]]:
-        """What hangs on these tasks: the disk objects, and their names."""
+    def _attached_to(self, task_ids: Sequence[int], unread: dict[int, errors.PortalError]) -> dict[int, set[int | str]]:
+        """What hangs on these tasks: the disk objects, and their names. `unread`: where that is not all, and why."""
         batch = self._client.new_batch()
         ties = {task_id: batch.add(queries.attachments(task_id)) for task_id in task_ids}
         batch.send()
@@ -286,8 +298,10 @@ class Workspace:
                 files[tie] = pending.value
             except errors.PortalBusy:
                 raise
-            except errors.PortalError:  # somebody else's, or its file is gone: then it is none of the order's
-                continue
+            except errors.PortalError as error:
+                # somebody else's, or its file is gone: then it is none of the order's
+                if find_code(error.portal_code) not in (ErrorCode.ACCESS_DENIED, ErrorCode.ERROR_NOT_FOUND):
+                    unread.update({task_id: error for task_id, found in ties.items() if tie in found.value})
         return {
             task_id: {value for tie in found.value for value in files.get(tie, ())} for task_id, found in ties.items()
         }

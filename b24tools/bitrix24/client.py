@@ -212,7 +212,8 @@ class Client:
     def _leave_out_blocked(self, waiting: list[Pending[Any]], backoff: Backoff) -> list[Pending[Any]]:
         """Wait for methods that are blocked, or give up those that are for too long."""
         methods = {pending.method for pending in waiting}
-        if not (blocked := self._rate_limiter.blocked(methods)):
+        known = self._rate_limiter.blocked(methods)
+        if not (blocked := {method: self._by_own_clock(until) for method, until in known.items()}):
             return waiting
         hopeless = {method for method, until in blocked.items() if not backoff.allows(until)}
         if hopeless == methods:
@@ -236,11 +237,15 @@ class Client:
             self._rate_limiter.mark_full()
         if attempt.portal_code != ErrorCode.OPERATION_TIME_LIMIT.name:
             return attempt
-        until = attempt.until or self._rate_limiter.reset_of(attempt.method)
+        until = self._rate_limiter.reset_of(attempt.method)
         if until is None:
             return attempt
         self._rate_limiter.block_method(attempt.method, until)
-        return _block(attempt.method, {attempt.method: until})
+        return _block(attempt.method, {attempt.method: self._by_own_clock(until)})
+
+    def _by_own_clock(self, moment: float) -> float:
+        """Return a moment of the limits' clock, which machines with one database have in common, by this machine's."""
+        return moment - self._rate_limiter.read_clock() + self._clock()
 
     def _backoff(self) -> Backoff:
         return Backoff(self._retry_s, self._clock, self._sleep, self._random, self._announce_wait)
@@ -272,7 +277,7 @@ class Client:
         content = json.dumps(params, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         while True:
             while until := self._rate_limiter.acquire(method, self._announce_limit):
-                backoff.pause(_block(method, {method: until}))
+                backoff.pause(_block(method, {method: self._by_own_clock(until)}))
             if self.before_write is not None and not only_reads:
                 self.before_write()
             backoff.sent_at = self._clock()
@@ -348,7 +353,7 @@ class Client:
 
         The portal tells the moment by its own clock, and `finish` is the same clock's now.
         """
-        resets, now = {}, self._clock()
+        resets, now = {}, self._rate_limiter.read_clock()
         for method, time in times.items():
             if isinstance(time, Mapping):
                 reset, finish = time.get("operating_reset_at"), time.get("finish")

@@ -23,6 +23,7 @@ import diskcache
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import Pending
 from b24tools.bitrix24.client import Client
+from b24tools.bitrix24.error_codes import ErrorCode, find_code
 from b24tools.core import clock, data_folder, errors
 from b24tools.core.i18n import _, os_reason
 from b24tools.core.models import Department, Person
@@ -50,7 +51,8 @@ class OrgData:
     """What rarely changes. `fresh`: read just now, not from the cache. `open_total`: only when fresh.
 
     `storage_error`: why the portal shows no place for files, where they were asked for. `schedules`: those of single
-    people and departments, by id; None where the portal does not show one.
+    people and departments, by id; None where the portal does not show one. `hours_problem`: why hours that count could
+    not be read; then nothing is cached.
     """
 
     staff: Staff
@@ -61,6 +63,7 @@ class OrgData:
     fresh: bool
     open_total: int | None = None
     storage_error: errors.PortalError | None = None
+    hours_problem: str = ""
     schedules: Mapping[int, Mapping[str, Any] | None] = field(default_factory=dict)
 
 
@@ -134,11 +137,11 @@ class OrgCache:
         if cached is not None and not set(map(str, self._names.schedules)) <= cached.get("schedules", {}).keys():
             cached = None  # people.json has changed
         open_total = storage_error = None
-        fresh = cached is None
+        hours_problem, fresh = "", cached is None
         if cached is None:
-            cached, open_total, storage_error = self._read_company(with_files)
-            # a scope that is granted is to be seen at once
-            self._set("organization", None if cached["missing_scopes"] else cached)
+            cached, open_total, storage_error, hours_problem = self._read_company(with_files)
+            # a scope that is granted is to be seen at once, and so are hours that an error has hidden
+            self._set("organization", None if cached["missing_scopes"] or hours_problem else cached)
         departments = [Department(**row) for row in cached["departments"]]
         root = find_root(departments, self._names.department)
         if root is None:
@@ -161,6 +164,7 @@ class OrgCache:
             fresh=fresh,
             open_total=open_total,
             storage_error=storage_error,
+            hours_problem=hours_problem,
         )
 
     def remember_places(self, places: Places) -> None:
@@ -203,7 +207,7 @@ class OrgCache:
         if admin != self.is_owner_admin():
             self._set(_ADMIN, admin)
 
-    def _read_company(self, with_files: bool) -> tuple[dict[str, Any], int | None, errors.PortalError | None]:
+    def _read_company(self, with_files: bool) -> tuple[dict[str, Any], int | None, errors.PortalError | None, str]:
         names, batch = self._names, self._client.new_batch()
         pages = queries.add_departments(batch)
         schedule = batch.add(queries.schedule(names.schedule_id))
@@ -229,17 +233,21 @@ class OrgCache:
         except errors.PortalError as error:
             storage_error = error
         missing: list[str] = []
+        problems: list[str] = []
+        usual = _optional(schedule, "timeman", missing, problems)
         company = {
             "departments": [asdict(department) for department in departments],
-            "schedule": _optional(schedule, "timeman", missing),
-            "schedules": {number: _optional(one, "timeman", missing) for number, one in schedules.items()},
-            "settings": _optional(settings, "calendar", missing),
+            "schedule": usual,
+            "schedules": {number: _optional(one, "timeman", missing, problems) for number, one in schedules.items()},
+            # with a schedule the calendar's hours do not count
+            "settings": _optional(settings, "calendar", missing, problems if usual is None else []),
             "group_id": first_id(groups.value),
             "root_folder_id": root_folder_id,
             "folder_id": folder_id,
             "missing_scopes": missing,
         }
-        return company, open_work.item.total if open_work.error is None else None, storage_error
+        open_total = open_work.item.total if open_work.error is None else None
+        return company, open_total, storage_error, next(iter(problems), "")
 
     def _key(self, what: str, root_id: int | None) -> str:
         names = self._names
@@ -335,12 +343,20 @@ def first_id(found: Iterable[Sequence[Any]]) -> int | None:
     return next((int(row[0]) for row in found), None)
 
 
-def _optional(pending: Pending[Mapping[str, Any] | None], scope: str, missing: list[str]) -> Any:
-    """Read what is not vital: None where the webhook has no scope for it. The plan goes on with a warning."""
-    if pending.error is None:
+def _optional(
+    pending: Pending[Mapping[str, Any] | None], scope: str, missing: list[str], problems: list[str]
+) -> Mapping[str, Any] | None:
+    """Read what is not vital: None where the portal or the webhook has it not. The plan goes on with a warning.
+
+    A method that the portal does not know is none of the `problems`: its module is not installed.
+    """
+    error = pending.error
+    if error is None:
         return pending.value
-    if isinstance(pending.error, errors.PortalBusy):
-        raise pending.error
-    if pending.error.portal_code == "insufficient_scope":
+    if isinstance(error, errors.PortalBusy):
+        raise error
+    if error.portal_code == "insufficient_scope":
         missing += [] if scope in missing else [scope]
+    elif find_code(error.portal_code) is not ErrorCode.ERROR_METHOD_NOT_FOUND:
+        problems.append(error.message)
     return None

@@ -79,6 +79,10 @@ class RateLimiter:
         self._mutex = threading.Lock()
         self._complained = False
 
+    def read_clock(self) -> float:
+        """Return the moment by the clock that all times here go by."""
+        return self._clock()
+
     def acquire(self, method: str, on_wait: Callable[[float], None] | None = None) -> float | None:
         """Reserve a request of this method and sleep until it may be sent; where it is blocked, return until when.
 

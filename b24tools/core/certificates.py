@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import ssl
 import sys
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from b24tools.core import errors
+from b24tools.core import data_folder, errors
 from b24tools.core.i18n import _
 
 CERTIFI: Final = "certifi"
@@ -30,7 +31,10 @@ def open_trust(bundle: Path | None = None) -> ssl.SSLContext:
 
     Raises ConfigError for a bundle that is none.
     """
-    return _open_trust(bundle, bundle.stat().st_mtime if bundle is not None and bundle.exists() else None)
+    changed_at = None
+    with suppress(OSError):  # said below
+        changed_at = bundle.stat().st_mtime if bundle is not None else None
+    return _open_trust(bundle, changed_at)
 
 
 def name_store() -> str:
@@ -44,7 +48,7 @@ def _open_trust(bundle: Path | None, _changed_at: float | None) -> ssl.SSLContex
     if bundle is None:
         return context
     try:
-        context.load_verify_locations(**{"capath" if bundle.is_dir() else "cafile": str(bundle)})
+        context.load_verify_locations(**{"capath" if data_folder.is_folder(bundle) else "cafile": str(bundle)})
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise errors.ConfigError(
             _("B24_CA_BUNDLE: {path} is not a file of certificates").format(path=bundle),

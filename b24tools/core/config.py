@@ -296,16 +296,26 @@ def _merge(
                 name = OLD_NAMES.get(name, name)
                 values[name], where[name] = value, place
     if "B24_DATA_DIR" not in values:
-        import platformdirs
-
-        own = f"b24tools-{profile}" if profile else "b24tools"
-        values["B24_DATA_DIR"] = platformdirs.user_data_dir(own, appauthor=False)
+        values["B24_DATA_DIR"] = _find_data_folder(profile)
     for name in PATHS:
         if name in values:
             # a path in a file is meant from there, wherever cron or a terminal stands
             base = file.absolute().parent if file and where.get(name) == str(file) else Path.cwd()
             values[name] = absolute(base / Path(values[name]).expanduser())
     return values, where
+
+
+def _find_data_folder(profile: str) -> str:
+    """Return the user's own data folder. Raise ConfigError for one without a home, as in a container."""
+    import platformdirs
+
+    try:
+        own = platformdirs.user_data_dir(f"b24tools-{profile}" if profile else "b24tools", appauthor=False)
+        return str(Path(own).expanduser())  # of older versions it begins with ~ then
+    except RuntimeError:
+        raise errors.ConfigError(
+            _("B24_DATA_DIR is not set, and this user has no home folder"), _("Set it to the path of a folder.")
+        ) from None
 
 
 def _find_two_spellings(given: Mapping[str, str], where: str) -> Iterator[str]:
@@ -355,8 +365,16 @@ def _describe(error: ValidationError, where: Mapping[str, str]) -> Iterator[tupl
 
 
 def absolute(path: Path) -> str:
-    """Return the path from the root without `..`: with it, it would be another name to cron, and none to systemd."""
-    return os.path.abspath(path.expanduser())  # noqa: PTH100 - pathlib follows links, or leaves `..`
+    """Return the path from the root without `..`: with it, it would be another name to cron, and none to systemd.
+
+    Raise ConfigError where it begins with the home folder of nobody.
+    """
+    try:
+        path = path.expanduser()
+    except RuntimeError:
+        hint = _("Write the whole path or value out.")
+        raise errors.ConfigError(_("{path}: there is no such home folder").format(path=path), hint) from None
+    return os.path.abspath(path)  # noqa: PTH100 - pathlib follows links, or leaves `..`
 
 
 def webhook_url(settings: Settings) -> str:

@@ -46,6 +46,13 @@ def prepare(folder: Path) -> None:
                 path.chmod(mode & stat.S_IRWXU)
 
 
+def is_folder(path: Path) -> bool:
+    """Return whether it is a folder; no where it cannot be looked at, which pathlib raises an error for."""
+    with suppress(OSError):
+        return path.is_dir()
+    return False
+
+
 @cache
 def _hand_over_at_exit(folder: Path) -> None:
     if os.geteuid() == 0 and folder.stat().st_uid != 0:
@@ -57,7 +64,7 @@ def hand_over(folder: Path) -> None:
 
     Links stay root's, whatever they lead to: that user may have put them there.
     """
-    if not folder.is_dir():  # taken away meanwhile
+    if not is_folder(folder):  # taken away meanwhile
         return
     owner = folder.stat()
     for top, folders, files, handle in os.fwalk(folder):
@@ -69,7 +76,7 @@ def hand_over(folder: Path) -> None:
 
 def hand_over_inbox(made: Path, folder: Path) -> None:
     """Give a folder of an inbox that root has made to whom the data folder belongs; its group stays if that was set."""
-    if os.name != "nt" and os.geteuid() == 0 and folder.is_dir():
+    if os.name != "nt" and os.geteuid() == 0 and is_folder(folder):
         _give(str(made), folder.stat(), None)
 
 

@@ -110,6 +110,13 @@ def check_value(place: str, name: str, value: str) -> None:
     if _ANY_VARIABLE.search(value) if name in PATHS else _VARIABLE.fullmatch(value):
         message = _("{place}: the value of {name} has a variable in it, and variables are not expanded here")
         raise errors.ConfigError(message.format(place=place, name=name), _("Write the whole path or value out."))
+    if name in PATHS and value.startswith("~"):
+        try:
+            Path(value).expanduser()
+        except RuntimeError:  # of a user who is not there, or of one without a home, as in a container
+            message = _("{place}: the value of {name} begins with {home}, and there is no such home folder")
+            message = message.format(place=place, name=name, home=Path(value).parts[0])
+            raise errors.ConfigError(message, _("Write the whole path or value out.")) from None
 
 
 def _check_unquoted(place: str, name: str, value: str, line: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 LONGEST_LABEL = 63  # between two dots
+USUAL_PORTS = {"http": ":80", "https": ":443"}
 
 
 def read(host: str) -> str:
@@ -22,6 +23,17 @@ def to_wire(host: str) -> str:
     """A host of `read` as it travels: in punycode."""
     name, port, _folder = _split(host)
     return _to_ascii(name) + port
+
+
+def read_origin(address: str) -> str:
+    """The origin of a web address as browsers send it: the host in punycode and small letters, nothing behind it."""
+    scheme, mark, rest = address.partition("://")
+    name, port, _folder = _split(rest)
+    scheme, port = scheme.lower(), "" if USUAL_PORTS.get(scheme.lower()) == port else port
+    try:
+        return scheme + mark + _to_ascii(name) + port if mark else address
+    except ValueError:
+        return address
 
 
 def is_same(one: str, other: str) -> bool:

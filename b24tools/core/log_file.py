@@ -85,7 +85,7 @@ class LogFile(logging.Handler):
         if not isinstance(reason, Exception) or time.monotonic() - self._said_at < HOUR_S:
             return
         self._said_at = time.monotonic()
-        if self.path.parent.is_dir() and not self._was_said():
+        if data_folder.is_folder(self.path.parent) and not self._was_said():
             words = _("{path} cannot be written: {reason}").format(path=self.path, reason=os_reason(reason))
             sys.stderr.write(words + "\n")
 

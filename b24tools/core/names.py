@@ -227,12 +227,14 @@ def find_people(text: str, people: Iterable[Person]) -> list[Person]:
     if (number := read_id(text.strip().removeprefix("#"))) is not None:
         return [person for person in people if person.id == number]
     wanted, people = same_name(text), list(people)
+    if not wanted:
+        return []  # and not whoever has no surname
     matches = [
         person
         for person in people
         if wanted in (same_name(person.last_name), same_name(person.name)) or matches_person(text, person)
     ]
-    return matches or [person for person in people if wanted and same_name(person.first_name) == wanted]
+    return matches or [person for person in people if same_name(person.first_name) == wanted]
 
 
 def find_person(text: str, people: Iterable[Person], *, active_first: bool = False) -> Person:

@@ -45,12 +45,7 @@ def list_profiles(folder: Path) -> tuple[list[Profile], list[str]]:
         found = sorted(file for file in folder.iterdir() if file.suffix == SUFFIX and not file.name.startswith("."))
         files = [file for file in found if not file.is_dir()]  # a link that leads nowhere is a portal that is broken
     except OSError as error:
-        raise errors.ConfigError(
-            _("the folder of the profiles, {path}, cannot be read: {reason}").format(
-                path=folder, reason=os_reason(error)
-            ),
-            _("B24_PROFILES names it; `b24tools --profile NAME init` makes the first one."),
-        ) from error
+        raise _describe_unreadable(folder, error) from error
     fitting = [Profile(file.stem, file) for file in files if NAME.fullmatch(file.stem)]
     return fitting, [file.name for file in files if not NAME.fullmatch(file.stem)]
 
@@ -64,7 +59,11 @@ def find_profile(name: str, env_file: Path | None, *, must_exist: bool = True) -
         )
     folder = find_folder(env_file)
     profile = Profile(name, folder / f"{name}{SUFFIX}")
-    if must_exist and not profile.file.is_file():
+    try:
+        is_there = profile.file.is_file()
+    except OSError as error:
+        raise _describe_unreadable(folder, error) from error
+    if must_exist and not is_there:
         raise _describe_missing(profile, folder)
     return profile
 
@@ -96,6 +95,13 @@ def check_path(path: Path | str) -> None:
             _("{path} would be one and the same for all portals").format(path=path),
             _("Write {profile} where the profile's name goes: /srv/1c/{profile}."),
         )
+
+
+def _describe_unreadable(folder: Path, error: OSError) -> errors.ConfigError:
+    return errors.ConfigError(
+        _("the folder of the profiles, {path}, cannot be read: {reason}").format(path=folder, reason=os_reason(error)),
+        _("B24_PROFILES names it; `b24tools --profile NAME init` makes the first one."),
+    )
 
 
 def _describe_missing(profile: Profile, folder: Path) -> errors.ConfigError:

@@ -287,9 +287,11 @@ class _Run:
                 method="profile",
             )
         missing = list(dict.fromkeys([*company.missing_scopes, *portal.missing_scopes]))
-        if missing or portal.absences_problem:
-            reason = portal.absences_problem or _("the webhook has no scope {scopes}").format(
-                scopes=", ".join(map(quote, missing))
+        if missing or company.hours_problem or portal.absences_problem:
+            reason = (
+                company.hours_problem
+                or portal.absences_problem
+                or _("the webhook has no scope {scopes}").format(scopes=", ".join(map(quote, missing)))
             )
             return errors.PortalDenied(
                 _("the working hours and absences are not known ({reason}): nothing is moved").format(reason=reason),

@@ -16,7 +16,7 @@ from fastapi.requests import HTTPConnection
 from pydantic import SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from b24tools.core import config, errors
+from b24tools.core import config, errors, hosts
 from b24tools.core.i18n import _
 from b24tools.server import sockets
 from b24tools.server.page import answer_problem
@@ -45,17 +45,17 @@ class Access:
 
 def choose_access(settings: config.Settings, host: str, *, no_auth: bool) -> Access:
     """Choose who may come in. Raises ConfigError rather than leave it open to a network."""
-    token = reveal(settings.serve_token)
+    token, origins = reveal(settings.serve_token), tuple(map(hosts.read_origin, settings.cors_origins))
     addresses = [str(found[4][0]).partition("%")[0] for found in sockets.resolve(host, 0)]
     local = all(ipaddress.ip_address(address).is_loopback for address in addresses)
     if no_auth:
-        return Access(origins=settings.cors_origins)
+        return Access(origins=origins)
     if not token and not local:
         raise errors.ConfigError(
             _("{host} is open to the network, and B24_SERVE_TOKEN is not set").format(host=host),
             _("Set it to a long random word, which callers must send; or leave out --host; or say --no-auth."),
         )
-    return Access(token, reveal(settings.board_token), settings.cors_origins, host if local else "")
+    return Access(token, reveal(settings.board_token), origins, host if local else "")
 
 
 class AuthMiddleware:

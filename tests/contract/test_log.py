@@ -21,6 +21,7 @@ from b24tools.jobs import assign as jobs_assign
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.faults import Fault
 from b24tools.sandbox.state import Portal
+from tests.support.rights import forbid
 from tests.support.server import as_bytes, order
 
 WRITE = """
@@ -154,3 +155,20 @@ def test_a_traceback_shows_no_secret_in_any_spelling(
     assert 4 == everything.count("the proxy refused ['***', '***%2F', 'MWM6***'] with ***")
     assert "Traceback" in err
     assert not [secret for secret in (token, portal.secret, spelled[2][6:-6]) if secret in everything]
+
+
+def test_a_folder_that_nobody_may_enter_is_said_by_who_opens_the_database(
+    portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The log, which cannot be written there either, ends nothing with a traceback."""
+    inbox = drop(tmp_path, ("Сварщик", 60))
+    (tmp_path / "closed").mkdir()
+    data = tmp_path / "closed" / "data"
+    monkeypatch.setenv("B24_DATA_DIR", str(data))
+    forbid(monkeypatch, tmp_path / "closed")
+
+    assert 2 == app.main(["assign", "--inbox", str(inbox)])
+
+    hint = "B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."
+    said = f"the database {data / 'b24tools.db'} cannot be used: Permission denied. {hint}\n"
+    assert said == capsys.readouterr().err

@@ -247,6 +247,8 @@ def test_the_network_is_not_let_in_without_a_token(tmp_path: Path, host: str) ->
 
     assert f"{host} is open to the network, and B24_SERVE_TOKEN is not set" == caught.value.message
     assert Access() == auth.choose_access(settings(tmp_path), host, no_auth=True)
+    origins = settings(tmp_path, B24_CORS_ORIGINS="https://Intranet.example/, *")
+    assert Access(origins=("https://intranet.example", "*")) == auth.choose_access(origins, host, no_auth=True)
     with_token = settings(tmp_path, B24_SERVE_TOKEN=SERVE, B24_BOARD_TOKEN=BOARD)
     assert Access(SERVE, BOARD) == auth.choose_access(with_token, host, no_auth=False)
 

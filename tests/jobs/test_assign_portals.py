@@ -588,6 +588,40 @@ def test_an_attachment_that_cannot_be_read_stops_no_order(tmp_path: Path) -> Non
     assert ("updated", 0) == (result.outcome, result.exit_status)
 
 
+def test_with_the_ledger_lost_no_file_is_attached_while_it_cannot_be_read_what_hangs_there(tmp_path: Path) -> None:
+    """It would hang there twice; the next send looks again."""
+    works = new_works(tmp_path)
+    (first,) = works.assign(order(files=(SKETCH,)))
+    task = works.portal.tasks[first.tasks[0].task_id or 0]
+    works.folder = tmp_path / "another"
+    works.portal.faults.add(Fault("error", method="disk.attachedobject.get", description="no"))
+
+    results = [works.assign(order(files=(SKETCH, ESTIMATE)))[0] for _send in range(3)]
+
+    reason = "disk.attachedObject.get: no (ERROR_CORE)"
+    assert [(task.id, reason), (task.id, "None"), (task.id, "None")] == [
+        (result.tasks[0].task_id, str(result.tasks[0].error)) for result in results
+    ]
+    assert ["failed", "updated", "unchanged"] == [result.outcome for result in results]
+    assert 2 == len(task.attachments)
+
+
+@pytest.mark.parametrize("code", ["ACCESS_DENIED", "ERROR_NOT_FOUND"])
+def test_an_attachment_that_is_not_ours_stops_no_order_of_a_lost_ledger(code: str, tmp_path: Path) -> None:
+    """Somebody else's, or one whose file is gone."""
+    works = new_works(tmp_path)
+    (first,) = works.assign(order())
+    task = works.portal.tasks[first.tasks[0].task_id or 0]
+    foreign = works.portal.add_file(next(iter(works.portal.disk.storages.values())).root, "foreign.txt", b"x")
+    works.portal.act("tasks.task.files.attach", {"taskId": task.id, "fileId": foreign.id})
+    works.folder = tmp_path / "another"
+    works.portal.faults.add(Fault("error", method="disk.attachedobject.get", code=code))
+
+    (result,) = works.assign(order(files=(SKETCH,)))
+
+    assert ("updated", 0, 2) == (result.outcome, result.exit_status, len(task.attachments))
+
+
 def test_with_the_ledger_lost_a_finished_task_is_the_lines_and_its_open_copy_is_not(tmp_path: Path) -> None:
     """The older one is ours."""
     works = new_works(tmp_path)

@@ -16,6 +16,7 @@ from b24tools.core import errors
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.sandbox import demo_company
+from b24tools.sandbox.faults import Fault
 from tests.support.orders import MOSCOW, Works, order
 
 
@@ -847,6 +848,30 @@ def test_a_scope_that_was_granted_is_seen_at_once(works: Works) -> None:
     assert any("timeman" in text for text in works.assign(order())[0].warnings)
     works.portal.scopes.add("timeman")
     assert () == works.assign(order(id="second", number="2"))[0].warnings
+
+
+def test_hours_that_an_error_has_hidden_are_said_and_read_again(works: Works) -> None:
+    """Else all would be planned by the portal's calendar for a day, without a word."""
+    works.portal.calendar_settings |= {"work_time_start": "11", "work_time_end": "15"}
+    works.portal.faults.add(Fault("error", method="timeman.schedule.get", description="no"))
+
+    first, second = (works.assign(order(id=one, number=one))[0] for one in ("first", "second"))
+
+    said = "the working hours could not be read: timeman.schedule.get: no (ERROR_CORE)"
+    assert ((said,), ()) == (first.warnings, second.warnings)
+    assert [11, 9] == [one.tasks[0].start.astimezone(MOSCOW).hour for one in (first, second)]
+
+
+def test_a_portal_without_schedules_is_cached_like_others(works: Works) -> None:
+    """Its calendar's hours count, as they will the next time."""
+    works.portal.calendar_settings |= {"work_time_start": "11", "work_time_end": "15"}
+    works.portal.faults.add(Fault("error", method="timeman.schedule.get", code="ERROR_METHOD_NOT_FOUND"))
+
+    first = works.assign(order())[0]
+
+    assert ((), 11) == (first.warnings, first.tasks[0].start.astimezone(MOSCOW).hour)
+    with works.tools() as tools:
+        assert not tools.directory.company(with_files=False).fresh
 
 
 @pytest.mark.parametrize("damage", [b"no database at all", b"SQLite format 3\0" + b"\xff" * 5000])

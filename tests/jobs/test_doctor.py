@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import os
 import sqlite3
@@ -27,6 +28,7 @@ from b24tools.store import Store, inspection
 from b24tools.store.events import NewEvent
 from tests.support.doctor import HOST, USUAL, database, examine, found, make_well, not_ok, prepare, take_snapshot
 from tests.support.orders import MOSCOW, Works, order
+from tests.support.rights import forbid
 
 Break = Callable[[Works], Any]
 
@@ -777,6 +779,22 @@ def test_a_folder_that_nobody_may_enter_is_named(well: Works) -> None:
         assert {"data_folder": "fail", "database": "fail"} == not_ok(examine(well))
     finally:
         well.folder.chmod(0o700)
+
+
+def test_what_this_user_cannot_get_at_is_named(well: Works, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the folder and the certificates in root's home, for the user of cron; the other checks go on."""
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    forbid(monkeypatch, closed)
+
+    checks = examine(well, data_dir=closed / "data", ca_bundle=closed / "ca.pem")
+
+    assert {"setting B24_CA_BUNDLE": "fail", "data_folder": "fail", "database": "fail"} == not_ok(checks)
+    user = getpass.getuser()
+    assert (
+        f"{closed / 'ca.pem'} is not there, or {user} may not read it" == found(checks, "setting B24_CA_BUNDLE").detail
+    )
+    assert f"{closed / 'data'}: {user} may not enter {closed}" == found(checks, "data_folder").detail
 
 
 def test_a_full_disk_is_named(well: Works, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from shutil import rmtree
 from typing import Any
 
@@ -121,6 +121,18 @@ def test_of_today_only_the_rest_counts(works: Works) -> None:
     works.clock.now = at(23, 16)
     ((one_load,),) = (group.people for group in found(works, "Резчик").groups)
     assert (DayLoad(date(2026, 11, 23), 0, 2 * HOUR), at(23, 16)) == (one_load.days[0], one_load.free)
+
+
+def test_an_empty_date_of_another_program_in_a_plan_stops_nothing(works: Works) -> None:
+    """What begins in the year 1, as 1C's empty date does, has no beginning."""
+    person(works, "Первый")
+    (made,) = works.assign(order([("Резчик", 60)]))
+    task = works.portal.tasks[made.tasks[0].task_id or 0]
+    task.start_plan, task.end_plan = (int(one.timestamp()) for one in (datetime(1, 1, 1, 12, tzinfo=UTC), at(26)))
+
+    assert "created" == works.assign(order([("Резчик", 60)], id="second", number="2"))[0].outcome
+    ((one_load,),) = (group.people for group in found(works, "Резчик").groups)
+    assert (full(2), 2 * HOUR) == (one_load.days, one_load.open_s)
 
 
 def test_load_and_assign_agree(works: Works) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -278,6 +279,16 @@ def test_an_owner_without_rights_moves_nothing(works: Works, people: dict[str, i
         user.admin = False
     with pytest.raises(errors.PortalDenied):
         run(works, without=places(works)[max(places(works))][0])
+
+
+def test_by_hours_that_are_not_known_nothing_moves(works: Works, people: dict[str, int]) -> None:
+    """The portal answered with an error where its work schedule should be."""
+    send(works, 1, ("Раскрой", 240))
+    works.clock.now = at(23, 8)
+    shutil.rmtree(works.folder / "cache")
+    works.portal.faults.add(Fault("error", method="timeman.schedule.get", description="no"))
+    with pytest.raises(errors.PortalDenied, match=r"are not known \(timeman\.schedule\.get: no \(ERROR_CORE\)"):
+        run(works, without="Первый")
 
 
 TOUCHES: dict[str, Callable[[Works, Task], object]] = {

@@ -118,6 +118,29 @@ def test_a_command_blocked_for_too_long_fails_alone() -> None:
     assert (client.call("user.get").result, time.naps) == (4, [])
 
 
+@pytest.mark.parametrize("ahead_s", [-7200.0, -240.0, 240.0, 7200.0])
+def test_a_block_goes_by_the_clock_that_all_machines_have(ahead_s: float) -> None:
+    """That of the database's server, where there is one; this machine's may be wrong."""
+    time = FakeTime()
+    rate_limiter = RateLimiter(None, clock=lambda: time.clock() + ahead_s, sleep=time.sleep)
+    times = {"c0": {"finish": 100.0, "operating_reset_at": 400}}
+    script = Script(
+        batch_answer({"c0": 1}, time=times), batch_answer([], {"c0": BLOCK}), batch_answer([], {"c0": BLOCK})
+    )
+    client = open_client(script, time, rate_limiter=rate_limiter)
+    send(client, GET)
+
+    for _attempt in range(2):  # the second one is not sent
+        with pytest.raises(errors.PortalBusy, match="blocked by the portal for 6 min more") as caught:
+            send(client, GET)
+        assert datetime.fromtimestamp(START + 300, UTC) == caught.value.until
+
+    assert ({"tasks.task.get": START + 300 + ahead_s}, 2) == (rate_limiter.blocked(["tasks.task.get"]), client.requests)
+    time.now += 290
+    assert [2] == seen(send(open_client(Script(batch_answer({"c0": 2})), time, rate_limiter=rate_limiter), GET))
+    assert 10 <= sum(time.naps) <= 11
+
+
 def test_what_refers_to_a_command_that_is_left_out_is_not_sent() -> None:
     """The reference would lead nowhere."""
     time = FakeTime()

@@ -14,7 +14,8 @@ import certifi
 import pytest
 import trustme
 
-from b24tools.core import certificates
+from b24tools.core import certificates, errors
+from tests.support.rights import forbid
 
 NOWHERE = ssl.DefaultVerifyPaths(None, None, "SSL_CERT_FILE", "/no/cert.pem", "SSL_CERT_DIR", "/no/certs")
 
@@ -44,6 +45,15 @@ def test_the_system_vouches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.setattr(certificates, "FILES", (str(authority),))
     certificates._open_trust.cache_clear()
     assert (str(authority), 1) == (certificates.name_store(), len(certificates.open_trust().get_ca_certs()))
+
+
+def test_a_bundle_that_cannot_be_looked_at_is_a_setting_that_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As one in root's home, for the user of cron."""
+    forbid(monkeypatch, tmp_path)
+    with pytest.raises(errors.ConfigError, match="is not a file of certificates"):
+        certificates.open_trust(tmp_path / "own.pem")
 
 
 def test_a_system_without_certificates_takes_certifi(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from b24tools.core import config, errors
@@ -269,6 +270,34 @@ def test_two_spellings_with_two_values_are_said() -> None:
     assert ([f"{here}: {text}"], "Europe/Samara") == (inspection.warnings(), str(inspection.settings.zone))
     Path(".env").write_text("TZ_NAME=Asia/Omsk\nB24_TZ=Asia/Omsk\n", "utf-8")
     assert [] == config.inspect({}).warnings()
+
+
+@pytest.mark.parametrize("name", ["B24_DATA_DIR", "B24_CA_BUNDLE", "B24_PROFILES"])
+def test_the_home_folder_of_nobody_is_a_setting_that_is_wrong(name: str) -> None:
+    """Misspelt, or of another machine; it ends no command as a fault of ours, and doctor goes on."""
+    said = f"the value of {name} begins with ~nobody-here, and there is no such home folder"
+    assert f"the environment: {said}" == problem({name: "~nobody-here/data"}).message
+    assert f"{Path('.env').absolute()}, line 1: {said}" == problem({}, f"{name}=~nobody-here/data").message
+    Path(".env").unlink()
+    (name_of_it, _error), *others = config.inspect({name: "~nobody-here/data"}).problems
+    assert (name, []) == (name_of_it, others)
+    assert Path.home() / "data" == load({"B24_DATA_DIR": "~/data"}).data_dir
+    with pytest.raises(errors.ConfigError, match="~nobody-here/in: there is no such home folder"):
+        config.absolute(Path("~nobody-here/in"))
+
+
+@pytest.mark.parametrize("found", ["~nobody-here/.local/share/b24tools", None])
+def test_who_has_no_home_must_set_the_data_folder(found: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the user of a container, whom the system does not know."""
+
+    def look(*_names: str, **_options: object) -> str:
+        if found is None:
+            raise RuntimeError("could not determine the home directory")
+        return found
+
+    monkeypatch.setattr(platformdirs, "user_data_dir", look)
+    assert "B24_DATA_DIR is not set, and this user has no home folder" == problem().message
+    assert Path("/data") == load({"B24_DATA_DIR": "/data"}).data_dir
 
 
 def test_a_variable_in_the_environment_makes_no_folder_of_its_name() -> None:

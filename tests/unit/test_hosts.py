@@ -28,6 +28,25 @@ def test_every_spelling_of_a_host_is_read_as_one(labels: list[str], port: str, f
     assert (seen, wire.isascii()) == ({plain + port + folder}, True)
 
 
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("https://intranet.example", "https://intranet.example"),
+        ("https://intranet.example/", "https://intranet.example"),
+        ("HTTPS://Intranet.Example:443/1c/", "https://intranet.example"),
+        ("http://intranet.example:8080/", "http://intranet.example:8080"),
+        ("https://завод.рф", "https://xn--80aegj1b.xn--p1ai"),
+        ("http://[::1]:3000/", "http://[::1]:3000"),
+        ("null", "null"),
+        ("*", "*"),
+        ("https://", "https://"),
+    ],
+)
+def test_an_origin_is_written_as_browsers_send_it(written: str, sent: str) -> None:
+    """People copy it from the address bar."""
+    assert sent == hosts.read_origin(written)
+
+
 @pytest.mark.parametrize("name", ["", ".", "a..b", "xn--0", "a" * 64, "завод..рф", "\u200d"])
 def test_what_cannot_be_a_host_is_none(name: str) -> None:
     """Nothing is guessed of it."""

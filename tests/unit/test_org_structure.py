@@ -287,7 +287,17 @@ def test_an_initial_needs_a_name_to_begin() -> None:
 
 @pytest.mark.parametrize(
     ("text", "ids"),
-    [("Иван", [1]), ("ПЕТР", [2, 3]), ("Пётр Волков", [2]), ("Сергей", [4]), ("Анна", []), ("", []), ("#3", [3])],
+    [
+        ("Иван", [1]),
+        ("ПЕТР", [2, 3]),
+        ("Пётр Волков", [2]),
+        ("Сергей", [4]),
+        ("Анна", []),
+        ("", []),
+        ("\u200b", []),
+        ("#3", [3]),
+        ("Робот", [7]),
+    ],
 )
 def test_a_first_name_alone_means_those_who_have_it(text: str, ids: list[int]) -> None:
     """Where it is nobody's surname; one of several is refused with the ids."""
@@ -298,6 +308,7 @@ def test_a_first_name_alone_means_those_who_have_it(text: str, ids: list[int]) -
         Person(4, "Яна", "Сергей", "", True, ()),
         Person(5, "Сергей", "Дуб", "", True, ()),
         Person(6, "", "Безымянный", "", True, ()),
+        Person(7, "Робот", "", "", True, ()),
     ]
     assert ids == [person.id for person in find_people(text, people)]
     if len(ids) == 1:

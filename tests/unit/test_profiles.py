@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from b24tools.core import config, database_url, errors, profiles
+from tests.support.rights import forbid
 
 WEBHOOK = "https://one.example/rest/1/abcdefgh12/"
 
@@ -114,3 +115,10 @@ def test_a_profile_has_its_schema_of_the_database(folder: Path) -> None:
         addresses.append(str(config.inspect(env_file=file, profile="plant-2").check().database))
 
     assert ["postgresql://b24@db/b24 (b24tools_plant_2)", "postgresql://b24@db/b24 (other)"] == addresses
+
+
+def test_a_folder_that_this_user_may_not_enter_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a setting that is wrong, not a profile that is missing."""
+    forbid(monkeypatch, folder)
+    with pytest.raises(errors.ConfigError, match=f"the folder of the profiles, {folder}, cannot be read: Permission"):
+        profiles.find_profile("plant-2", None)

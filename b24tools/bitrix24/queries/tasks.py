@@ -151,6 +151,11 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
     def moment(name: str) -> datetime | None:
         return read_moment(row.get(name), zone)
 
+    def plan(name: str) -> datetime | None:
+        """Read a date that is planned by: the empty one of 1C and .NET, before which no calendar has a day, is none."""
+        found = moment(name)
+        return found if found and found.year > 1 else None
+
     return Task(
         id=id_of(row, "id", "tasks.task"),
         status=int_or_zero(row.get("status")),
@@ -162,15 +167,15 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
         created_at=moment("createdDate"),
         changed_at=moment("changedDate"),
         deadline=moment("deadline"),
-        start=moment("startDatePlan"),
-        end=moment("endDatePlan"),
+        start=plan("startDatePlan"),
+        end=plan("endDatePlan"),
         estimate_s=int_or_zero(row.get("timeEstimate")),
         spent_s=int_or_zero(row.get("timeSpentInLogs")),
         auditor_ids=tuple(map(int_or_zero, php_values(row.get("auditors")))),
         comments=int_or_zero(row.get("commentsCount")),
         responsible_name=_responsible_name(row),
         activity_at=moment("activityDate"),
-        date_start=moment("dateStart"),
+        date_start=plan("dateStart"),
         closed_at=moment("closedDate"),
         description=str(row.get("description") or ""),
         flow_id=int_or_zero(row.get("flowId")),

@@ -18,7 +18,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from b24tools import __version__
-from b24tools.core.data_folder import RUN, find_network_share, has_locks
+from b24tools.core.data_folder import RUN, find_network_share, has_locks, is_folder
 from b24tools.core.database_url import DatabaseUrl
 from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.core.locks import without_locks
@@ -69,9 +69,10 @@ def check_values(exam: Examination) -> Iterator[Finding]:
         yield warn(detail, fix, about=unknown.name, where=unknown.where, nearest=unknown.nearest)
     for text in exam.inspection.repeated:
         yield warn(text, _("Leave one of the two."))
-    if settings.ca_bundle is not None and not settings.ca_bundle.exists():
+    if settings.ca_bundle is not None and not os.access(settings.ca_bundle, os.R_OK):
         fix = _("Name the PEM file of the authority that signed the portal's certificate, or leave the setting empty.")
-        yield fail(_("there is no {path}"), fix, about="B24_CA_BUNDLE", path=settings.ca_bundle)
+        detail = _("{path} is not there, or {user} may not read it")
+        yield fail(detail, fix, about="B24_CA_BUNDLE", path=settings.ca_bundle, user=_name_user())
     if "B24_DATA_DIR" not in exam.inspection.given:
         detail = _("not set: another user (cron, a service) would have another data folder, and make tasks twice")
         yield warn(detail, _("Write B24_DATA_DIR={path} into .env."), about="B24_DATA_DIR", path=settings.data_dir)
@@ -138,7 +139,10 @@ def check_data_folder(exam: Examination) -> Finding:
         if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
             return ok(_("{path}: not there yet, the first command makes it"), path=folder)
         fix = _("Make the folder and let that user write there, or set another B24_DATA_DIR.")
-        return fail(_("{path} does not exist, and {user} may not make it"), fix, path=folder, user=user)
+        detail = _("{path} does not exist, and {user} may not make it")
+        if parent.is_dir() and not os.access(parent, os.X_OK):
+            detail = _("{path}: {user} may not enter {parent}")
+        return fail(detail, fix, path=folder, user=user, parent=parent)
     if not folder.is_dir():
         return fail(_("{path} is not a folder"), _("Set B24_DATA_DIR to a folder's path."), path=folder)
     try:
@@ -171,7 +175,7 @@ def check_network_share(exam: Examination) -> Finding | None:
 def check_ownership(exam: Examination) -> Iterator[Finding]:
     """Find files of another user, and what everybody may read. Windows has other means for both."""
     folder, user = exam.settings.data_dir, _name_user()
-    if os.name == "nt" or not folder.is_dir() or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+    if os.name == "nt" or not is_folder(folder) or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         return
     run = folder / RUN
     files = [folder, *(file for file in sorted([*folder.iterdir(), *run.glob("*")]) if file.is_file() or file == run)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from b24tools.assignment.plan import wanted_end
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import Batch, Pending
 from b24tools.core.i18n import _, ngettext
@@ -68,12 +69,13 @@ def check_contents(_exam: Examination, order: Order) -> Finding:
 @checks.add("order {number} wanted", lambda: _("dates"))
 def check_dates(exam: Examination, order: Order) -> Finding:
     fix = _("Correct the dates in 1C.")
-    if order.wanted is None:
+    latest = wanted_end(order)
+    if order.wanted is None or latest is None:
         return ok(_("no wanted date: the deadline is the end of the plan"))
-    if order.wanted.date() < exam.now.date():
+    if latest < exam.now:
         detail = _("wanted by {day:%d.%m.%Y}, which has passed: the deadline will be the end of the plan")
         return warn(detail, fix, day=order.wanted)
-    if order.accepted and order.accepted > order.wanted:
+    if order.accepted and order.accepted > latest:
         detail = _("wanted by {day:%d.%m.%Y}, but accepted only on {accepted:%d.%m.%Y}")
         return warn(detail, fix, day=order.wanted, accepted=order.accepted)
     return ok(_("wanted by {day:%d.%m.%Y}"), day=order.wanted)
@@ -146,7 +148,7 @@ def check_tasks(exam: Examination, order: Order) -> Finding:
     """Name the tasks that are there. Rows with a key that was not asked for come from a filter that is ignored."""
     lines = all_keys(order)
     keys = {key for keys_of_line in lines for key in keys_of_line}
-    rows = [row for page in exam[tasks] for row in page.value if row.get("xmlId") in keys]
+    rows = [row for page in exam[tasks] for row in page.value if str(row.get("xmlId")) in keys]
     if not rows:
         return ok(_("none on the portal yet: sending makes them"))
     there = {row.get("xmlId") for row in rows}
