@@ -211,7 +211,7 @@ def test_nothing_is_restored_while_anything_runs(portal: Portal, b24tools: Run, 
         store.settings.get("producer_mode")
         status, _out, err = b24tools("restore", tmp_path / "a.zip", "--yes")
     assert (75, f"a program has the database {data / 'b24tools.db'} open. ") == (status, err.partition("Stop")[0])
-    for name in ("assign", "snapshot", "backup", "orders"):
+    for name in ("assign", "snapshot", "backup", "orders", "digest"):
         with locks.hold(data, name, 0, context.now):
             assert 75 == b24tools("restore", tmp_path / "a.zip", "--yes")[0]
     assert before == (data / "b24tools.db").read_bytes()
