@@ -212,14 +212,14 @@ class Writer:
         """Look up the tasks whose `add` was answered with an error: the portal saves the task before chat and files."""
         lines = [write.line for write in writes]
         try:
-            found = self._look_up(lines, self._clock.now())
+            tasks = self._look_up(lines, self._clock.now())
         except errors.PortalError:
             for line in lines:  # the ledger has them as sent: the next run looks again
                 line.fail(recovery.may_still_run())
             return
         for write in writes:
             line, error = write.line, doubtful[write.line.key]
-            if task := found.get(line.key):
+            if task := tasks.get(line.key):
                 line.warn(
                     _("the portal made task {id}, but answered with an error: {reason}"),
                     id=task.id,
@@ -234,17 +234,17 @@ class Writer:
 
     def _settle(self, lost: Sequence[Line], since: datetime) -> None:
         """Take what was made; send again, once, what surely was not."""
-        found: dict[str, Task] = {}
+        tasks: dict[str, Task] = {}
 
         def look() -> bool:
-            nonlocal found
-            found = self._look_up(lost, since)
-            return len(found) == len(lost)
+            nonlocal tasks
+            tasks = self._look_up(lost, since)
+            return len(tasks) == len(lost)
 
         try:
             is_settled = recovery.look_until(self._clock, since, look, self._rules.zone, at_most_s=self._rules.retry_s)
             for line in lost:
-                if task := found.get(line.key):
+                if task := tasks.get(line.key):
                     self._added(line, task)
                     self._ledger.take_lost(line, task)
             self._ledger.save_answers()

@@ -87,18 +87,18 @@ def match_rows(order: onec_order.Order, rows: Iterable[LedgerTask]) -> list[Ledg
     another came, the one with the position's name. Lines of one position meet their rows by minutes, then by order.
     """
     free = sorted(rows, key=lambda row: row.line)
-    found: list[LedgerTask | None] = [None] * len(order.lines)
+    matches: list[LedgerTask | None] = [None] * len(order.lines)
     for is_alike in (_has_same_id, _has_same_name):
         for by_minutes in (True, False):
             for place, line in enumerate(order.lines):
-                if found[place] is not None:
+                if matches[place] is not None:
                     continue
                 alike = (row for row in free if is_alike(line, row))
                 row = next((row for row in alike if not by_minutes or _sent_minutes(row) == line.minutes), None)
                 if row is not None:
                     free.remove(row)
-                    found[place] = row
-    return found
+                    matches[place] = row
+    return matches
 
 
 def _has_same_id(line: onec_order.Line, row: LedgerTask) -> bool:
@@ -122,12 +122,12 @@ def match_tasks(
     position that the ledger does not know meet their tasks by their estimate, then by their keys, then by order. Last
     comes a task of the order under a key of a position's id that it has no more.
     """
-    found: dict[str, Task] = {}
+    tasks: dict[str, Task] = {}
     claimed = {row.task_id for row in ledger.values() if row.task_id}
     for item in items:
         if item.known and (task := portal.of_line(item.known)):
-            found[item.key] = task
-    left = [item for item in items if item.key not in found]
+            tasks[item.key] = task
+    left = [item for item in items if item.key not in tasks]
     own = {item.key: task_fields.identify(item.line) for item in items if not item.known}
     steps: tuple[tuple[Callable[[Item], list[Task]], bool], ...] = (
         (lambda item: _related(item, left, portal, own), True),
@@ -138,17 +138,17 @@ def match_tasks(
     )
     for look, by_estimate in steps:
         for item in left:
-            if item.key in found:
+            if item.key in tasks:
                 continue
             estimate_s = rounded(item.line.minutes, step_s)
             free = [task for task in look(item) if task.id not in claimed or task in _merged(item, portal)]
             free = [task for task in free if not by_estimate or task.estimate_s == estimate_s]
             if free:
-                found[item.key] = min(free, key=lambda task: _unlikeliness(task, item, portal))
-                claimed.add(found[item.key].id)
+                tasks[item.key] = min(free, key=lambda task: _unlikeliness(task, item, portal))
+                claimed.add(tasks[item.key].id)
     matched = []
     for item in items:
-        mine, merged = found.get(item.key), _merged(item, portal)
+        mine, merged = tasks.get(item.key), _merged(item, portal)
         more = dict.fromkeys([*_carrying(item, portal, own), *merged])
         others = tuple(task for task in more if task != mine and (task.id not in claimed or task in merged))
         claimed |= {task.id for task in more}
@@ -199,7 +199,7 @@ def _plain(text: str) -> str:
 
 def _merged(item: Item, portal: PortalState) -> list[Task]:
     """The tasks of the line that were made under another spelling of the order's id."""
-    return [portal.by_id[one] for one in (item.known.other_tasks if item.known else ()) if one in portal.by_id]
+    return [portal.by_id[id_] for id_ in (item.known.other_tasks if item.known else ()) if id_ in portal.by_id]
 
 
 def _carrying(item: Item, portal: PortalState, own: Mapping[str, str]) -> list[Task]:

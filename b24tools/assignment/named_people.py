@@ -63,18 +63,18 @@ class NamedPeople:
             return owner.id
         department = self.staff.department_named(order.department) if order.department else None
         ids = (department.head_id if department else None, owner.id, self.fallback_id)
-        people = (self.people.get(one) for one in ids if one)
+        people = (self.people.get(user_id) for user_id in ids if user_id)
         return next((person.id for person in people if person and person.active), None)
 
     def _managers(self, order: Order) -> list[Person]:
         """List the active people that `Менеджер` may mean."""
         namesakes = self.portal.namesakes.get(order.manager or "", [])
-        return [one for one in namesakes if one.active and matches_person(order.manager or "", one)]
+        return [person for person in namesakes if person.active and matches_person(order.manager or "", person)]
 
     def find_auditor(self, order: Order) -> int | None:
         """Find the manager of the order; None where several people may be meant."""
-        found = self._managers(order)
-        return found[0].id if len(found) == 1 else None
+        managers = self._managers(order)
+        return managers[0].id if len(managers) == 1 else None
 
     def list_unmatched(self, order: Order) -> list[str]:
         """Say which department or person the order names without meaning one that is on the portal."""
@@ -83,13 +83,13 @@ class NamedPeople:
             text = _('Исполнитель: the portal has no department "{name}"').format(name=order.department)
             names = (department.name for department in self.staff.departments.values())
             warnings.append(text + suggest_name(order.department, names))
-        found = self._managers(order)
-        if order.manager and not found:
+        managers = self._managers(order)
+        if order.manager and not managers:
             text = _('Менеджер: no active person of the portal is "{name}", so the tasks have no observer')
             near = describe_near_manager(order.manager, self.portal.namesakes.get(order.manager, []))
             warnings.append(text.format(name=order.manager) + near)
-        elif len(found) > 1:
-            ids = ", ".join(f"#{person.id}" for person in found)
+        elif len(managers) > 1:
+            ids = ", ".join(f"#{person.id}" for person in managers)
             text = _('Менеджер: "{name}" may be several people ({ids}), so the tasks have no observer')
             warnings.append(text.format(name=order.manager, ids=ids))
         return warnings

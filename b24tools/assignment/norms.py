@@ -29,17 +29,17 @@ class Factors:
 def learn_norms(store: Store, people: PeopleFile) -> dict[str, Fraction]:
     """Return the medians of positions with tasks enough, by folded name: what B24_NORMS=learned plans with."""
     factors = measure(store.norms.measured(), people)
-    return {folded: one.median for folded, one in factors.items() if one.n >= ENOUGH}
+    return {folded: factor.median for folded, factor in factors.items() if factor.n >= ENOUGH}
 
 
 def measure(measured: Iterable[Measured], people: PeopleFile) -> dict[str, Factors]:
     """Compare time with estimates, by folded position; the time of slow people counts as if they were not."""
     shares: dict[str, list[Fraction]] = {}
-    for one in measured:
-        share = Fraction(one.spent_s, one.estimate_s) * people.of(one.person_id).rate
-        shares.setdefault(same_name(one.position), []).append(share)
-    found = {}
+    for task in measured:
+        share = Fraction(task.spent_s, task.estimate_s) * people.of(task.person_id).rate
+        shares.setdefault(same_name(task.position), []).append(share)
+    factors = {}
     for folded, some in shares.items():
         quartiles = quantiles(some, n=4, method="inclusive") if len(some) > 1 else some * 3
-        found[folded] = Factors(len(some), *(max(HUNDREDTH, Fraction(round(one * 100), 100)) for one in quartiles))
-    return found
+        factors[folded] = Factors(len(some), *(max(HUNDREDTH, Fraction(round(q * 100), 100)) for q in quartiles))
+    return factors

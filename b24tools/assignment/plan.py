@@ -25,7 +25,7 @@ from b24tools.store.orders import LedgerTask
 
 ADD, UPDATE, KEEP, COMPLETE, DEFER = "add", "update", "keep", "complete", "defer"
 OUTCOMES = {ADD: "created", UPDATE: "updated", COMPLETE: report.COMPLETED, DEFER: "updated"}
-_OF_CANDIDATES = tuple(one.name for one in fields(Candidate))
+_OF_CANDIDATES = tuple(attribute.name for attribute in fields(Candidate))
 MOST_CANDIDATES = 20  # the best ones are saved for `why`: a department of hundreds would fill the database
 
 
@@ -224,7 +224,7 @@ def make_decision(
     key: str, position: str, now: datetime, choice: Choice, inside: Collection[int], details: Mapping[str, Any]
 ) -> Decision:
     """A choice with all that `why` will have to say about it. `inside`: who belongs to the position."""
-    shown = [one for place, one in enumerate(choice.candidates) if place < MOST_CANDIDATES or one.chosen]
+    shown = [person for place, person in enumerate(choice.candidates) if place < MOST_CANDIDATES or person.chosen]
     known = {"margin_s": choice.margin_s, "others": len(choice.candidates) - len(shown)}
     return Decision(
         key=key,
@@ -234,8 +234,8 @@ def make_decision(
         responsible_id=choice.responsible_id,
         reason=choice.reason,
         candidates=[
-            {name: _plain(getattr(one, name)) for name in _OF_CANDIDATES} | {"inside": one.id in inside}
-            for one in shown
+            {name: _plain(getattr(person, name)) for name in _OF_CANDIDATES} | {"inside": person.id in inside}
+            for person in shown
         ],
         details={name: _plain(value) for name, value in {**known, **details}.items()},
     )
@@ -245,7 +245,7 @@ def _plain(value: Any) -> Any:
     """As JSON can hold it: moments as ISO 8601 UTC of whole seconds."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="seconds")
-    return [_plain(one) for one in value] if isinstance(value, tuple) else value
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value
 
 
 def rounded(minutes: float, step_s: int) -> int:

@@ -121,7 +121,7 @@ class Planner:
         plans = {item.key: self._plan(item, [], None) for stage, item in staged if stage is None}
         done: list[tuple[int, PlannedTask]] = []
         ordered = [(stage, item) for stage, item in staged if stage is not None]
-        for stage, item in sorted(ordered, key=lambda one: one[0]):
+        for stage, item in sorted(ordered, key=lambda pair: pair[0]):
             before = [plan for earlier, plan in done if earlier < stage]
             ends = [
                 self.spans.end_of_task(task.responsible_id, task.id)
@@ -153,15 +153,15 @@ class Planner:
 
     def _list_staged(self, items: Sequence[Item], plans: Mapping[str, PlannedTask]) -> list[StagedTask]:
         """The operations of an order that was planned: the task, or what stands for it in the lane."""
-        found: list[tuple[int, int] | None] = []
+        places: list[tuple[int, int] | None] = []
         for plan in (plans[item.key] for item in items):
             if plan.choice is not None:
-                found.append((plan.choice.responsible_id, plan.choice.number))
+                places.append((plan.choice.responsible_id, plan.choice.number))
             else:
-                found.append((plan.task.responsible_id, plan.task.id) if plan.task else None)
+                places.append((plan.task.responsible_id, plan.task.id) if plan.task else None)
         for task in map(self.task_left, self._rows_left(items)):
-            found.append((task.responsible_id, task.id) if task else None)
-        return [StagedTask(stage, *one) for stage, one in zip(self._stages(items), found, strict=True) if one]
+            places.append((task.responsible_id, task.id) if task else None)
+        return [StagedTask(stage, *place) for stage, place in zip(self._stages(items), places, strict=True) if place]
 
     def _plan(self, item: Item, before: Sequence[PlannedTask], until: datetime | None) -> PlannedTask:
         """Plan a line; `before`: the operations that have to be done first. `until`: when those left of it are done."""
@@ -183,7 +183,7 @@ class Planner:
         task = item.task or self._by_title(item)
         if task is not None:
             plan = self._plan_existing(plan, task)
-            ends = [until, *(self.spans.end_of(one) for one in before)]
+            ends = [until, *(self.spans.end_of(earlier) for earlier in before)]
             self._workload.hold(task.responsible_id, task.id, max(filter(None, ends), default=None))
             return self._warn_of_person(plan, task, match) if task.is_open and not item.order.done else plan
         if item.order.cancelled:
@@ -349,7 +349,7 @@ class Planner:
 
     def _days(self, away: Interval) -> str:
         """Write an absence as its first and last day."""
-        first, last = (one.astimezone(self.rules.zone) for one in (away[0], away[1] - timedelta(microseconds=1)))
+        first, last = (moment.astimezone(self.rules.zone) for moment in (away[0], away[1] - timedelta(microseconds=1)))
         return f"{first:%d.%m}" if first.date() == last.date() else f"{first:%d.%m}\u2013{last:%d.%m}"
 
     def _is_attached(self, item: Item, file: onec_order.Attachment) -> bool:
@@ -419,7 +419,7 @@ class Planner:
             if creator and (creator != task.created_by or "department" in unsure):
                 fields["CREATED_BY"] = creator
         if "manager" in changed:
-            others = [one for one in task.auditor_ids if one != plan.auditor_id]
+            others = [user_id for user_id in task.auditor_ids if user_id != plan.auditor_id]
             plan = replace(plan, auditor_id=self._named.find_auditor(order))
             auditors = list(dict.fromkeys([*others, *([plan.auditor_id] if plan.auditor_id else [])]))
             if auditors != list(task.auditor_ids) or ("manager" in unsure and plan.is_trusted):
@@ -467,7 +467,7 @@ class Planner:
             return replace(plan, error=errors.B24ToolsError(str(error), hint))
         deadline, is_from_slot = self._deadline(item.order, choice.finish)
         plan = self._warn_of_passed_date(plan) if is_from_slot else plan
-        winner = next(one for one in choice.candidates if one.chosen)
+        winner = next(candidate for candidate in choice.candidates if candidate.chosen)
         for away in winner.absent:
             if choice.start < away[0] and away[1] < choice.finish:
                 plan = plan.warn(_("the work is torn: {name} is away {days}"), name=winner.name, days=self._days(away))

@@ -101,7 +101,7 @@ class PortalState:
 
     def found_ids(self) -> list[int]:
         """The ids of all tasks that were found by keys or titles."""
-        return [task.id for found in (self.titled, self.by_key) for tasks in found.values() for task in tasks]
+        return [task.id for index in (self.titled, self.by_key) for tasks in index.values() for task in tasks]
 
     def of_line(self, known: LedgerTask) -> Task | None:
         """The task that the ledger has for a line. One with another's key is not it: a restored portal repeats ids."""
@@ -143,7 +143,7 @@ def read_portal(client: Client, questions: Questions) -> PortalState:
         dates = batch.add(queries.project_dates(questions.places.group_id))
     batch.send()
 
-    first_rows = [row for pending in (*by_key, *by_id, *(one for _, one in titled)) for row in pending.value]
+    first_rows = [row for pending in (*by_key, *by_id, *(answer for _, answer in titled)) for row in pending.value]
     open_rows = _read_open(client, crews, pages, questions.named)
     owner = profile.value
     clock = PortalClock(owner, questions.zone, server_time.value)
@@ -254,7 +254,7 @@ def _add_absences(batch: Batch, user_ids: Sequence[int], first: date, last: date
 def _add_open(batch: Batch, crews: Sequence[Sequence[int]], length: int, named: bool = False) -> list[pagination.Pages]:
     """Add the first pages of the open work of each crew."""
     params = (queries.open_work_of(crew, named=named) for crew in crews)
-    return [pagination.add_pages(batch, pagination.TASKS, one, length=length) for one in params]
+    return [pagination.add_pages(batch, pagination.TASKS, work, length=length) for work in params]
 
 
 def _read_open(
@@ -306,9 +306,9 @@ def _with_tasks(
         rows = list(pending.value)
         if len(rows) >= PAGE:
             rows += _read_rest(client, pagination.TASKS, pending, int(rows[-1]["id"]))
-        found = [state.read_task(row) for row in rows]
-        of_title[question.order_id] = [task for task in found if task.group_id == state.places.group_id]
-        tasks += found
+        shown = [state.read_task(row) for row in rows]
+        of_title[question.order_id] = [task for task in shown if task.group_id == state.places.group_id]
+        tasks += shown
     asked = set(keys)
     tasks = [task for task in tasks if task.xml_id in asked]
     of_key = {key: {task.id: task for task in known} for key, known in state.by_key.items()}
@@ -357,7 +357,7 @@ def _with_files(
     stored: dict[str, int] = {}
     for name, pending in files.items():
         try:
-            found = pending.value
+            rows = pending.value
         except errors.PortalBusy:
             raise
         except errors.PortalError as error:
@@ -367,5 +367,5 @@ def _with_files(
                     _("Give the id from the folder's address on the company drive, or the folder's name."),
                 ) from None
             return replace(state, places=replace(state.places, folder_id=None), stored=stored)
-        stored.update((name, file_id) for file_id, stored_name, kind in found if (stored_name, kind) == (name, "file"))
+        stored.update((name, file_id) for file_id, stored_name, kind in rows if (stored_name, kind) == (name, "file"))
     return replace(state, stored=stored)

@@ -261,7 +261,7 @@ def find_lost(portal: PortalState, lost: Sequence[LedgerTask], ours: Collection[
     `ours` are the ids that the ledger knows. Of lines with one title each first gets the task with
     its own time and person, so that they are not mixed up.
     """
-    found: dict[str, Task] = {}
+    made: dict[str, Task] = {}
     taken = set(ours)
 
     def titled(row: LedgerTask) -> list[Task]:
@@ -287,11 +287,11 @@ def find_lost(portal: PortalState, lost: Sequence[LedgerTask], ours: Collection[
     )
     for look in looks:
         for row in lost:
-            tasks = [] if row.key in found else look(row)
+            tasks = [] if row.key in made else look(row)
             if tasks:
-                found[row.key] = next((task for task in tasks if task.is_open), tasks[0])
-                taken.add(found[row.key].id)
-    return found
+                made[row.key] = next((task for task in tasks if task.is_open), tasks[0])
+                taken.add(made[row.key].id)
+    return made
 
 
 def is_of_lost_write(task: Task, writes: Sequence[LostWrite]) -> bool:

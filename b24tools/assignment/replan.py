@@ -69,7 +69,7 @@ class OpenOrder:
     @cached_property
     def by_stage(self) -> list[Operation]:
         """The operations in the sequence of their stages; those without one come first."""
-        return sorted(self.operations, key=lambda one: (one.stage is not None, one.stage or 0))
+        return sorted(self.operations, key=lambda operation: (operation.stage is not None, operation.stage or 0))
 
 
 @dataclass(frozen=True)
@@ -143,11 +143,11 @@ def plan_moves(
     full, floor = (Workload(calendar, now, workers, (), step_s) for _workload in range(2))
     before: dict[str, datetime] = {}
     for _number in range(MOST_PASSES):
-        one = _Pass(full, floor, lying.values(), ordered, candidates)
-        before = before or one.list_ready()
-        made = one.run()
-        stuck |= one.stuck
-        kept |= one.kept
+        pass_ = _Pass(full, floor, lying.values(), ordered, candidates)
+        before = before or pass_.list_ready()
+        made = pass_.run()
+        stuck |= pass_.stuck
+        kept |= pass_.kept
         for move in made:
             task_id = move.before.id
             lying[task_id] = move.after
@@ -159,8 +159,8 @@ def plan_moves(
             break
         ordered = [_as_moved(order, lying, frozen) for order in ordered]
     else:
-        one = _Pass(full, floor, lying.values(), ordered, candidates)
-    after = one.list_ready()
+        pass_ = _Pass(full, floor, lying.values(), ordered, candidates)
+    after = pass_.list_ready()
     paying = _leave_out_exchanges(list(moves.values()), given, before, after, calendar.zone)
     if len(paying) < len(moves):
         lying |= {task_id: move.before for task_id, move in moves.items()}
@@ -185,9 +185,9 @@ def _leave_out_exchanges(
     `before` and `after`: when orders are ready.
     """
     shifted = [
-        (order, {one.task.responsible_id for one in order.operations})
+        (order, {operation.task.responsible_id for operation in order.operations})
         for order in orders
-        if before.get(order.id) != after.get(order.id) and not any(one.cause for one in order.operations)
+        if before.get(order.id) != after.get(order.id) and not any(operation.cause for operation in order.operations)
     ]
     groups: dict[int, list[Move]] = {}
     for move, number in zip(moves, group_moves(moves), strict=True):
@@ -246,12 +246,12 @@ def group_moves(moves: Sequence[Move]) -> list[int]:
 def _as_moved(order: OpenOrder, lying: Mapping[int, OpenTask], frozen: datetime) -> OpenOrder:
     """The order as the next run would find it."""
     operations = []
-    for one in order.operations:
-        task = lying[one.id]
-        if task is not one.task:
+    for operation in order.operations:
+        task = lying[operation.id]
+        if task is not operation.task:
             is_free = task.start is not None and task.start >= frozen
-            one = replace(one, task=task, is_free=is_free, cause="")
-        operations.append(one)
+            operation = replace(operation, task=task, is_free=is_free, cause="")
+        operations.append(operation)
     return replace(order, operations=tuple(operations))
 
 
@@ -293,23 +293,23 @@ class _Pass:
         self._zone = full.calendar.zone
         self._orders = orders
         self._lying = {task.id: task for task in tasks}
-        leaving = {one.id for order in orders for one in order.operations if one.cause}
+        leaving = {operation.id for order in orders for operation in order.operations if operation.cause}
         staying = [task for task in self._lying.values() if task.id not in leaving]
         self._full = full.with_tasks(staying)
         self._full.let_wait(
-            [StagedTask(one.stage, one.task.responsible_id, one.id) for one in order.operations] for order in orders
+            [StagedTask(op.stage, op.task.responsible_id, op.id) for op in order.operations] for order in orders
         )
         self._open: dict[int, set[int]] = {}  # what can still be pushed out of its slot, by person
         movable: set[int] = set()
         for order in orders:
-            for one in order.operations:
-                if one.is_free or one.cause:
-                    movable.add(one.id)
-                if one.is_free and one.people:
-                    self._open.setdefault(one.task.responsible_id, set()).add(one.id)
+            for operation in order.operations:
+                if operation.is_free or operation.cause:
+                    movable.add(operation.id)
+                if operation.is_free and operation.people:
+                    self._open.setdefault(operation.task.responsible_id, set()).add(operation.id)
         fixed = [task for task in self._lying.values() if task.id not in movable]
         self._floor = floor.with_tasks(fixed)
-        self._decided: set[int] = {one.id for order in orders for one in order.operations} - movable
+        self._decided: set[int] = {operation.id for order in orders for operation in order.operations} - movable
         self._homeless: set[int] = set()
 
     def run(self) -> list[Move]:
@@ -321,26 +321,26 @@ class _Pass:
 
     def list_ready(self) -> dict[str, datetime]:
         """When each order is ready as everything lies now, by id."""
-        found: dict[str, datetime] = {}
+        ready: dict[str, datetime] = {}
         for order in self._orders:
-            for one in order.operations:
-                end = _end_of(self._full, self._lying[one.id])
+            for operation in order.operations:
+                end = _end_of(self._full, self._lying[operation.id])
                 if end is not None:
-                    found[order.id] = max(end, found.get(order.id, end))
-        return found
+                    ready[order.id] = max(end, ready.get(order.id, end))
+        return ready
 
     def _settle(self, workload: Workload, order: OpenOrder) -> datetime | None:
         """Hold back the operations of an order that wait for others; answers when the last one ends."""
         return workload.settle(
-            [StagedTask(one.stage, self._lying[one.id].responsible_id, one.id) for one in order.by_stage]
+            [StagedTask(op.stage, self._lying[op.id].responsible_id, op.id) for op in order.by_stage]
         )
 
     def _decide(self, order: OpenOrder) -> list[Move]:
-        forced = {one.id: one.cause for one in order.operations if one.cause}
-        forced |= {one.id: DISPLACED for one in order.operations if one.id in self._homeless}
-        free = {one.id for one in order.operations if one.people and (one.is_free or one.id in forced)}
-        for one in order.operations:  # from here on nothing pushes them
-            self._open.get(self._lying[one.id].responsible_id, set()).discard(one.id)
+        forced = {operation.id: operation.cause for operation in order.operations if operation.cause}
+        forced |= {operation.id: DISPLACED for operation in order.operations if operation.id in self._homeless}
+        free = {op.id for op in order.operations if op.people and (op.is_free or op.id in forced)}
+        for operation in order.operations:  # from here on nothing pushes them
+            self._open.get(self._lying[operation.id].responsible_id, set()).discard(operation.id)
         draft = None
         if forced:
             draft = self._draft(self._full, order, forced, forced)
@@ -350,7 +350,7 @@ class _Pass:
         if free and self._can_be_better(order, finish):
             soonest = self._soonest(order, free)
             for workload in (self._full, self._floor):
-                is_pushing = workload is self._floor and not any(one.cause for one in order.operations)
+                is_pushing = workload is self._floor and not any(operation.cause for operation in order.operations)
                 latest = self._latest_worth(order, finish, is_pushing=is_pushing)
                 if soonest is None or latest is None or soonest > latest:
                     continue
@@ -381,14 +381,14 @@ class _Pass:
     def _soonest(self, order: OpenOrder, free: Collection[int]) -> datetime | None:
         """When the order could be ready if nothing less important were in its way; nothing is laid for that."""
         ends: dict[int, tuple[int | None, datetime]] = {}
-        for one in order.by_stage:
-            not_before, _after = _waits_for(ends, one.stage, order.accepted)
-            end = None if one.id in free else _end_of(self._full, self._lying[one.id])
-            if one.id in free:
+        for operation in order.by_stage:
+            not_before, _after = _waits_for(ends, operation.stage, order.accepted)
+            end = None if operation.id in free else _end_of(self._full, self._lying[operation.id])
+            if operation.id in free:
                 with suppress(NoWorkingTime):
-                    end = self._floor.offer(one.people, one.task.remaining_s, not_before).soonest()
+                    end = self._floor.offer(operation.people, operation.task.remaining_s, not_before).soonest()
             if end is not None:
-                ends[one.id] = one.stage, end
+                ends[operation.id] = operation.stage, end
         return max((end for _stage, end in ends.values()), default=None)
 
     def _draft(
@@ -408,42 +408,42 @@ class _Pass:
         tenders: dict[int, tuple[Tender, datetime | None, int | None]] = {}
         ends: dict[int, tuple[int | None, datetime]] = {}
         later = _work_after(order, which) if latest is not None and not forced else {}
-        found: list[OpenTask] = []  # what is laid as soon as that matters to another operation
+        unlaid: list[OpenTask] = []  # what is laid as soon as that matters to another operation
         with workload.trial():
-            before = {one: workload.take_out(self._lying[one].responsible_id, one) for one in which}
-            for one in order.by_stage:
-                task = self._lying[one.id]
-                not_before, after = _waits_for(ends, one.stage, order.accepted)
-                if one.id not in which or any(other.responsible_id in one.people for other in found):
-                    _lay(workload, found)
-                if one.id in which:
-                    tender = workload.offer(one.people, task.remaining_s, not_before)
+            before = {id_: workload.take_out(self._lying[id_].responsible_id, id_) for id_ in which}
+            for operation in order.by_stage:
+                task = self._lying[operation.id]
+                not_before, after = _waits_for(ends, operation.stage, order.accepted)
+                if operation.id not in which or any(other.responsible_id in operation.people for other in unlaid):
+                    _lay(workload, unlaid)
+                if operation.id in which:
+                    tender = workload.offer(operation.people, task.remaining_s, not_before)
                     if tender.first:
                         worker_id, start, until = tender.first
                         if latest is not None and until > latest:
                             return None
-                        if latest is not None and not workload.is_room(later.get(one.stage, 0), until, latest):
+                        if latest is not None and not workload.is_room(later.get(operation.stage, 0), until, latest):
                             return None
-                        placed[one.id] = OpenTask(
-                            one.id, worker_id, task.remaining_s, start, until, task.ours, task.begun
+                        placed[operation.id] = OpenTask(
+                            operation.id, worker_id, task.remaining_s, start, until, task.ours, task.begun
                         )
-                        tenders[one.id] = tender, not_before, after
-                        found.append(placed[one.id])
-                        ends[one.id] = one.stage, until
+                        tenders[operation.id] = tender, not_before, after
+                        unlaid.append(placed[operation.id])
+                        ends[operation.id] = operation.stage, until
                         continue
-                    if one.id not in forced:
+                    if operation.id not in forced:
                         return None
-                    _lay(workload, [*found, before[one.id] or task])  # none can: it stays where it is
+                    _lay(workload, [*unlaid, before[operation.id] or task])  # none can: it stays where it is
                 else:
                     workload.hold(task.responsible_id, task.id, not_before)
                 end = _end_of(workload, task)
                 if end is not None:
-                    ends[one.id] = one.stage, end
-            _lay(workload, found)
+                    ends[operation.id] = operation.stage, end
+            _lay(workload, unlaid)
             self._put_back(workload, order, placed, ends, forced)
         finish = max((end for _stage, end in ends.values()), default=None)
-        kept = frozenset(one for one, task in placed.items() if _place(task) == _place(self._lying[one]))
-        return _Draft({one: task for one, task in placed.items() if one not in kept}, tenders, finish, kept)
+        kept = frozenset(id_ for id_, task in placed.items() if _place(task) == _place(self._lying[id_]))
+        return _Draft({id_: task for id_, task in placed.items() if id_ not in kept}, tenders, finish, kept)
 
     def _put_back(
         self,
@@ -458,18 +458,18 @@ class _Pass:
         if finish is None:
             return
         latest = max(finish, order.late_from) if order.late_from and not order.is_first else finish
-        for one in reversed(order.by_stage):
-            new, old = placed.get(one.id), self._lying[one.id]
-            if new is None or one.id in forced or _place(new) == _place(old) or old.start is None:
+        for operation in reversed(order.by_stage):
+            new, old = placed.get(operation.id), self._lying[operation.id]
+            if new is None or operation.id in forced or _place(new) == _place(old) or old.start is None:
                 continue
             later = [
                 placed[other.id].start if other.id in placed else self._lying[other.id].start
                 for other in order.operations
-                if one.stage is not None and other.stage is not None and other.stage > one.stage
+                if operation.stage is not None and other.stage is not None and other.stage > operation.stage
             ]
             limit = min([latest, *(start for start in later if start)])
             not_before, _after = _waits_for(
-                {id_: end for id_, end in ends.items() if id_ != one.id}, one.stage, order.accepted
+                {id_: end for id_, end in ends.items() if id_ != operation.id}, operation.stage, order.accepted
             )
             if not_before is not None and old.start < not_before:
                 continue
@@ -480,8 +480,8 @@ class _Pass:
             spans = self._slots_of(workload, old.responsible_id)
             is_there = end is not None and old.end is not None and end <= min(limit, old.end)
             if is_there and all(spans[id_] == span for id_, span in others.items()):
-                placed[one.id] = replace(old, not_before=None)
-                ends[one.id] = one.stage, end or limit
+                placed[operation.id] = replace(old, not_before=None)
+                ends[operation.id] = operation.stage, end or limit
             else:
                 workload.take_out(old.responsible_id, old.id)
                 workload.put(new)
@@ -500,23 +500,23 @@ class _Pass:
         self.stuck |= forced.keys() - placed.keys() - kept
         slots = _by_worker(placed.values())
         before = {worker_id: dict(self._full.spans(worker_id)) for worker_id in slots}
-        for one in order.operations:
-            old, new = self._lying[one.id], placed.get(one.id)
-            self._floor.put(new or self._full.find(old.responsible_id, one.id) or old)
+        for operation in order.operations:
+            old, new = self._lying[operation.id], placed.get(operation.id)
+            self._floor.put(new or self._full.find(old.responsible_id, operation.id) or old)
             if new is not None and draft is not None:
-                self._full.take_out(old.responsible_id, one.id)
-                self._lying[one.id] = new
-                tender, not_before, after = draft.tenders[one.id]
-                cause = forced.get(one.id) or (FIRST if order.is_first else LATE)
+                self._full.take_out(old.responsible_id, operation.id)
+                self._lying[operation.id] = new
+                tender, not_before, after = draft.tenders[operation.id]
+                cause = forced.get(operation.id) or (FIRST if order.is_first else LATE)
                 asked = tender, self._candidates, not_before, after
                 moves.append(Move(order.id, replace(old, not_before=None), new, cause, *asked))
         self._settle(self._floor, order)
-        for one in order.operations:
-            worker_id = self._lying[one.id].responsible_id
-            lay = self._floor.find(worker_id, one.id)
-            if lay is not None and lay != self._full.find(worker_id, one.id):
+        for operation in order.operations:
+            worker_id = self._lying[operation.id].responsible_id
+            lay = self._floor.find(worker_id, operation.id)
+            if lay is not None and lay != self._full.find(worker_id, operation.id):
                 self._full.put(lay)
-        self._decided |= {one.id for one in order.operations}
+        self._decided |= {operation.id for operation in order.operations}
         for worker_id, taken in slots.items():
             self._push_out(worker_id, taken, before[worker_id])
         return moves
@@ -548,21 +548,21 @@ class _Pass:
 
 
 def _by_worker(tasks: Iterable[OpenTask]) -> dict[int, list[OpenTask]]:
-    found: dict[int, list[OpenTask]] = {}
+    tasks_by_worker: dict[int, list[OpenTask]] = {}
     for task in tasks:
-        found.setdefault(task.responsible_id, []).append(task)
-    return found
+        tasks_by_worker.setdefault(task.responsible_id, []).append(task)
+    return tasks_by_worker
 
 
 def _work_after(order: OpenOrder, which: Collection[int]) -> dict[int | None, int]:
     """Seconds of work, at rate 1, that some operations of an order take one after the other when a stage has ended."""
-    found: dict[int | None, int] = {}
+    seconds: dict[int | None, int] = {}
     left = 0
-    for one in reversed(order.by_stage):
-        if one.stage is not None and one.id in which:
-            found.setdefault(one.stage, left)
-            left = max(left, found[one.stage] + one.task.remaining_s)
-    return found
+    for operation in reversed(order.by_stage):
+        if operation.stage is not None and operation.id in which:
+            seconds.setdefault(operation.stage, left)
+            left = max(left, seconds[operation.stage] + operation.task.remaining_s)
+    return seconds
 
 
 def _lay(workload: Workload, tasks: Iterable[OpenTask]) -> None:

@@ -49,29 +49,29 @@ class Situation:
     staying: Mapping[int, tuple[str, str]]  # why it should move, and why it stays
 
 
-def look_at(store: Store, found: Standings, rows: Mapping[str, LedgerTask], rules: Rules, wish: Wish) -> Situation:
+def look_at(store: Store, standings: Standings, rows: Mapping[str, LedgerTask], rules: Rules, wish: Wish) -> Situation:
     """Sort out what may move, what has to, and what stays. `rows`: the ledger's, where they have changed since."""
-    calendar, now = found.calendar, found.now
-    portal = _without(found.portal, wish)
-    company = found.company.staff
+    calendar, now = standings.calendar, standings.now
+    portal = _without(standings.portal, wish)
+    company = standings.company.staff
     people = {**company.people, **portal.people}
     staff = company.with_people(people.values())
     ours = store.orders.our_tasks([task.id for task in portal.open])
     last_assigned = store.orders.last_assigned(now)
-    workers = list_workers(people.values(), portal, found.company, rules, calendar, last_assigned)
+    workers = list_workers(people.values(), portal, standings.company, rules, calendar, last_assigned)
     open_tasks = list_open_tasks(portal, workers, rules, calendar, now, our_tasks=ours)
     tasks = {task.id: task for task in open_tasks}
     workload = Workload(calendar, now, workers, tasks.values(), rules.step_s)
     clocks: dict[int, Timeline] = {}
-    doubted = store.orders.to_compare(order.row.id for order in found.orders)
-    pinned = store.decisions.pinned(line.row.key for order in found.orders for line in order.lines)
+    doubted = store.orders.to_compare(order.row.id for order in standings.orders)
+    pinned = store.decisions.pinned(line.row.key for order in standings.orders for line in order.lines)
     lines: dict[int, tuple[OrderStanding, LineStanding]] = {}
     staying: dict[int, tuple[str, str]] = {}
     orders: list[OpenOrder] = []
-    for number, order in enumerate(found.orders):
+    for number, order in enumerate(standings.orders):
         operations = []
-        standings = [replace(line, row=rows.get(line.row.key, line.row)) for line in order.lines]
-        for line, stage in zip(standings, list_stages([line.row for line in standings], rules), strict=True):
+        order_lines = [replace(line, row=rows.get(line.row.key, line.row)) for line in order.lines]
+        for line, stage in zip(order_lines, list_stages([line.row for line in order_lines], rules), strict=True):
             task = tasks.get(line.task.id) if line.task else None
             if task is None:
                 continue
@@ -85,13 +85,13 @@ def look_at(store: Store, found: Standings, rows: Mapping[str, LedgerTask], rule
             sent = line.row.sent_values
             department = sent.get("department", sent.get("onec", {}).get("department"))
             match = staff.position(line.row.position, department, rules.excluded)
-            ids = tuple(one.id for one in match.people)
+            ids = tuple(person.id for person in match.people)
             if why_not and cause:
                 staying[task.id] = cause, why_not
             is_free = bool(ids and task.start and task.end and task.start >= wish.frozen and not why_not)
             operations.append(Operation(task, stage, ids, is_free, "" if why_not else cause))
         if operations:
-            orders.append(_open_order(order, number, operations, found, wish))
+            orders.append(_open_order(order, number, operations, standings, wish))
     return Situation(tuple(orders), tuple(workers), tuple(tasks.values()), lines, staying)
 
 
@@ -134,15 +134,15 @@ def _why_it_must_move(
     return WITHOUT if is_wish else AWAY
 
 
-def _meet(one: Interval, other: Interval) -> bool:
-    return one[0] < other[1] and other[0] < one[1]
+def _meet(span: Interval, other: Interval) -> bool:
+    return span[0] < other[1] and other[0] < span[1]
 
 
 def _open_order(
-    order: OrderStanding, number: int, operations: Sequence[Operation], found: Standings, wish: Wish
+    order: OrderStanding, number: int, operations: Sequence[Operation], standings: Standings, wish: Wish
 ) -> OpenOrder:
     """An order with its importance: the one that is wanted first, then by priority, wanted date, arrival."""
-    row, zone = order.row, found.calendar.zone
+    row, zone = order.row, standings.calendar.zone
     late_from = late_since(row, zone)
     if late_from is None and row.promised_first is not None:
         late_from = datetime.combine(row.promised_first + timedelta(days=1), datetime.min.time(), zone)

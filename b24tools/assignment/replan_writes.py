@@ -156,79 +156,79 @@ class _Mover:
         """Note all moves and their decisions in one piece, before the first one leaves."""
         with self._store.transaction():
             self._store.orders.save_lines(
-                replace(one.row, sent_values={**one.row.sent_values, MOVE: one.mark}) for one in self._left
+                replace(move.row, sent_values={**move.row.sent_values, MOVE: move.mark}) for move in self._left
             )
-            self._store.decisions.save([one.decision for one in self._left], [one.row.key for one in self._left])
+            self._store.decisions.save([move.decision for move in self._left], [move.row.key for move in self._left])
             self._store.orders.saves.add()  # a database without them is older than the portal
 
     def _skip_changed(self) -> None:
         """Read again what is still to be moved; leave what has changed, and what hangs together with it."""
         batch = self._tools.client.new_batch()
-        ids = [one.task.id for one in self._left]
+        ids = [move.task.id for move in self._left]
         tasks = batch.add_chunked(queries.tasks_by_id, ids)
-        getters = sorted({one.to.responsible_id for one in self._left})
+        getters = sorted({move.to.responsible_id for move in self._left})
         people = batch.add_chunked(queries.people_by_id, getters)
         batch.send()
         fresh = {task.id: task for page in tasks for task in map(self._portal.read_task, page.value)}
         known = {person.id: person for page in people for person in page.value}
-        changed = {one.task.id: note for one in self._left if (note := _changed(one, fresh, known))}
-        groups = {one.group for one in self._left if one.task.id in changed}
-        left = [one for one in self._left if one.group in groups]
-        self._left = [one for one in self._left if one.group not in groups]
-        for one in left:
-            note = changed.get(one.task.id) or _("it makes room for a task that has changed meanwhile")
-            self._give_up([one], Written(SKIPPED, note=note), is_touched=one.task.id in changed)
+        changed = {move.task.id: note for move in self._left if (note := _changed(move, fresh, known))}
+        groups = {move.group for move in self._left if move.task.id in changed}
+        left = [move for move in self._left if move.group in groups]
+        self._left = [move for move in self._left if move.group not in groups]
+        for move in left:
+            note = changed.get(move.task.id) or _("it makes room for a task that has changed meanwhile")
+            self._give_up([move], Written(SKIPPED, note=note), is_touched=move.task.id in changed)
 
     def _give_up(self, planned: Iterable[PlannedMove], written: Written, *, is_touched: bool = False) -> None:
         """Leave moves undone. The mark stays where others of the group have moved: the slot may be another's."""
         planned = list(planned)
-        gone = [one for one in planned if is_touched or one.group not in self._entered]
+        gone = [move for move in planned if is_touched or move.group not in self._entered]
         with self._store.transaction():
-            self._store.decisions.forget(one.row.key for one in planned)
-            self._store.orders.save_lines(_without_mark(one.row) if is_touched else one.row for one in gone)
-        self._done |= {one.task.id: written for one in planned}
-        self._left = [one for one in self._left if one.task.id not in self._done]
+            self._store.decisions.forget(move.row.key for move in planned)
+            self._store.orders.save_lines(_without_mark(move.row) if is_touched else move.row for move in gone)
+        self._done |= {move.task.id: written for move in planned}
+        self._left = [move for move in self._left if move.task.id not in self._done]
 
     def _send(self, chunk: Sequence[PlannedMove]) -> None:
-        self._entered |= {one.group for one in chunk}
-        keys = [one.row.key for one in chunk]
+        self._entered |= {move.group for move in chunk}
+        keys = [move.row.key for move in chunk]
         self._store.orders.mark_sent(keys, self._tools.clock.now())
         batch = self._tools.client.new_batch()
-        sent = [(one, batch.add(queries.update_task(one.task.id, one.fields(self._zone)))) for one in chunk]
+        sent = [(move, batch.add(queries.update_task(move.task.id, move.fields(self._zone)))) for move in chunk]
         with suppress(errors.PortalError):  # then each command has it
             batch.send()
         now = self._tools.clock.now()
         rows: list[LedgerTask] = []
-        self._done |= {one.task.id: self._read(one, pending) for one, pending in sent}
-        entered = {one.group for one in self._planned if self._may_have_moved(one)}
-        for one in chunk:
-            written = self._done[one.task.id]
-            marked = replace(one.row, sent_values={**one.row.sent_values, MOVE: one.mark})
+        self._done |= {move.task.id: self._read(move, pending) for move, pending in sent}
+        entered = {move.group for move in self._planned if self._may_have_moved(move)}
+        for move in chunk:
+            written = self._done[move.task.id]
+            marked = replace(move.row, sent_values={**move.row.sent_values, MOVE: move.mark})
             if written.outcome == MOVED:
-                rows.append(_as_moved(one.row, one.mark, now))
+                rows.append(_as_moved(move.row, move.mark, now))
             elif isinstance(written.error, errors.PortalUncertain):
                 sent_at = written.error.sent_at
                 left_at = self._tools.clock.portal_time(sent_at) if sent_at else now
                 rows.append(replace(marked, writing_since=left_at))
             else:  # its slot may be another's
-                rows.append(marked if one.group in entered else one.row)
+                rows.append(marked if move.group in entered else move.row)
         with self._store.transaction():
-            self._store.decisions.forget(one.row.key for one in chunk if not self._may_have_moved(one))
+            self._store.decisions.forget(move.row.key for move in chunk if not self._may_have_moved(move))
             self._store.orders.save_lines(rows)
-            for one in chunk:
-                if self._done[one.task.id].outcome == MOVED:
-                    self._store.decisions.link_move(one.row.key, one.task.id)
+            for move in chunk:
+                if self._done[move.task.id].outcome == MOVED:
+                    self._store.decisions.link_move(move.row.key, move.task.id)
 
-    def _may_have_moved(self, one: PlannedMove) -> bool:
-        written = self._done.get(one.task.id)
+    def _may_have_moved(self, move: PlannedMove) -> bool:
+        written = self._done.get(move.task.id)
         return written is not None and (written.outcome == MOVED or isinstance(written.error, errors.PortalUncertain))
 
-    def _read(self, one: PlannedMove, pending: Pending[Any]) -> Written:
+    def _read(self, move: PlannedMove, pending: Pending[Any]) -> Written:
         try:
             task = self._portal.read_task(queries.task_row(pending.value, "tasks.task.update"))
         except errors.PortalError as error:
             return Written(FAILED, error)
-        if _shows(task, one.mark):
+        if _shows(task, move.mark):
             return Written(MOVED)
         return Written(
             FAILED,
@@ -240,14 +240,14 @@ class _Mover:
         )
 
 
-def _changed(one: PlannedMove, tasks: Mapping[int, Task], people: Mapping[int, Person]) -> str:
+def _changed(move: PlannedMove, tasks: Mapping[int, Task], people: Mapping[int, Person]) -> str:
     """Say what has happened to a task, or to the person who is to get it, since the plan was made."""
-    task, person = tasks.get(one.task.id), people.get(one.to.responsible_id)
+    task, person = tasks.get(move.task.id), people.get(move.to.responsible_id)
     if task is None:
         return _("the task is gone")
     if not recovery.is_unbegun(task):
         return _("somebody has begun it meanwhile")
-    if not recovery.is_as_written(one.row, task) or task.flow_id:
+    if not recovery.is_as_written(move.row, task) or task.flow_id:
         return _("somebody has changed it meanwhile")
     if person is None or not person.active:
         return _("who was to get it has left")
@@ -282,8 +282,8 @@ def _without_mark(row: LedgerTask) -> LedgerTask:
 def _chunks(planned: Sequence[PlannedMove]) -> Iterator[list[PlannedMove]]:
     """As many moves as a request takes; no group is divided that fits into one."""
     groups: dict[int, list[PlannedMove]] = {}
-    for one in planned:
-        groups.setdefault(one.group, []).append(one)
+    for move in planned:
+        groups.setdefault(move.group, []).append(move)
     chunk: list[PlannedMove] = []
     for group in groups.values():
         if chunk and len(chunk) + len(group) > MOST_COMMANDS:

@@ -105,9 +105,9 @@ class Spans:
             return None
         if any(map(self.is_unknown, plans)) or any(self.is_outside(task) for _position, task in left):
             return None
-        longer = [(end, one) for one in left if (end := self.end_of_task(one[1].responsible_id, one[1].id))]
+        longer = [(end, line) for line in left if (end := self.end_of_task(line[1].responsible_id, line[1].id))]
         ready, since = max(end for _start, end in spans.values()), late_from(order)
-        last = max((one for one in longer if one[0] > ready), default=None, key=lambda one: one[0])
+        last = max((pair for pair in longer if pair[0] > ready), default=None, key=lambda pair: pair[0])
         ready = last[0] if last else ready
         return Promise(
             ready=ready,
@@ -132,7 +132,7 @@ class Spans:
         last: PlannedTask | None = max(
             (plan for plan in plans if plan.item.key in spans), key=lambda plan: spans[plan.item.key][1]
         )
-        found: list[Bottleneck] = []
+        operations: list[Bottleneck] = []
         while last is not None:
             person_id = last.responsible[0] if last.responsible else 0
             wait_s, work_s = wait_and_work(
@@ -140,9 +140,9 @@ class Spans:
                 self.calendar.round_up(max(last.not_before or self.now, self.now), self.rules.step_s),
                 spans.get(last.item.key, (self.now, self.now)),
             )
-            found.append(Bottleneck(last.item.line.position, wait_s, work_s))
+            operations.append(Bottleneck(last.item.line.position, wait_s, work_s))
             last = last.after
-        return max(found, key=lambda one: one.wait_s + one.work_s, default=None)
+        return max(operations, key=lambda operation: operation.wait_s + operation.work_s, default=None)
 
 
 def wait_and_work(timeline: Timeline, could: datetime, span: Interval) -> tuple[int, int]:

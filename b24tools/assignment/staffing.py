@@ -49,7 +49,7 @@ def _find_odd_names(staff: Staff, rules: Rules) -> list[str]:
 
     It does not matter where those work who are named by --to or B24_FALLBACK_USER.
     """
-    file, departments = rules.people, [one.name for one in staff.departments.values()]
+    file, departments = rules.people, [department.name for department in staff.departments.values()]
     known = {*map(same_name, departments), *map(str, staff.departments)}
     names = dict.fromkeys([*file.schedules_of, *file.departments_of.values()])
     texts = [
@@ -76,9 +76,9 @@ def _find_odd_names(staff: Staff, rules: Rules) -> list[str]:
 
 def _read_schedules(company: OrgData, rules: Rules) -> dict[int, WorkCalendar]:
     """Read the schedules of single people and departments that have hours."""
-    found = {number: portal_hours.from_schedule(raw, rules.zone) for number, raw in company.schedules.items()}
+    schedules = {number: portal_hours.from_schedule(raw, rules.zone) for number, raw in company.schedules.items()}
     days = production_calendar(rules.country).days
-    return {number: with_production(read[0], days, rules.own.days) for number, read in found.items() if read}
+    return {number: with_production(read[0], days, rules.own.days) for number, read in schedules.items() if read}
 
 
 def own_calendars(
@@ -90,20 +90,20 @@ def own_calendars(
     known, staff = _read_schedules(company, rules), company.staff
     by_name = {same_name(name): number for name, number in rules.people.schedules_of.items()}
     made: dict[tuple[int | None, Fraction | None], WorkCalendar] = {(None, None): calendar}
-    found: dict[int, WorkCalendar] = {}
+    calendars: dict[int, WorkCalendar] = {}
     for person in people:
         terms = rules.people.of(person.id)
         homes = (
-            by_name.get(same_name(staff.departments[one].name), by_name.get(str(one)))
-            for one in (staff.homes_of(person) if by_name else ())
+            by_name.get(same_name(staff.departments[home].name), by_name.get(str(home)))
+            for home in (staff.homes_of(person) if by_name else ())
         )
-        number = next((one for one in (terms.schedule, *homes) if one in known), None)
+        number = next((schedule_id for schedule_id in (terms.schedule, *homes) if schedule_id in known), None)
         key = number, terms.hours_a_week
         if key not in made:
             base = known.get(number or 0, calendar)
             made[key] = base.limited_to(int(terms.hours_a_week * HOUR_S)) if terms.hours_a_week else base
-        found[person.id] = made[key]
-    return found
+        calendars[person.id] = made[key]
+    return calendars
 
 
 def not_known(company: OrgData, portal: PortalState) -> list[str]:
@@ -127,7 +127,7 @@ def not_known(company: OrgData, portal: PortalState) -> list[str]:
 
 def list_present(company: OrgData, rules: Rules) -> set[int]:
     """Return the ids of the people of the production who may be given work."""
-    return {one.id for one in company.staff.people.values() if one.active and one.id not in rules.excluded}
+    return {person.id for person in company.staff.people.values() if person.active and person.id not in rules.excluded}
 
 
 def list_planned(company: OrgData, rules: Rules, holders: Collection[int]) -> set[int]:
@@ -141,7 +141,7 @@ def list_planned(company: OrgData, rules: Rules, holders: Collection[int]) -> se
 def ask_about(tools: Tools, rules: Rules, company: OrgData, workers: Collection[int], **more: Any) -> Questions:
     """Ask for the open work and the absences of these people, and for more."""
     counts = tools.directory.open_counts()
-    expected = sum(counts.get(one, UNKNOWN_PERSON_TASKS) for one in workers)
+    expected = sum(counts.get(worker_id, UNKNOWN_PERSON_TASKS) for worker_id in workers)
     if company.open_total is not None and not counts.keys() >= set(workers):
         expected = company.open_total
     return Questions(
@@ -232,7 +232,7 @@ def list_workers(
     """Return the people with their absences, their rates and calendars, and when each was given work last."""
     people = list(people)
     calendars = own_calendars(people, company, rules, calendar)
-    away = {one: tuple((away.start, away.end) for away in found) for one, found in portal.absences.items()}
+    away = {id_: tuple((away.start, away.end) for away in absences) for id_, absences in portal.absences.items()}
     terms_of = rules.people.of
     return [
         Worker(

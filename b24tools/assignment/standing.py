@@ -182,12 +182,12 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
         laid = workload_of(people.values(), portal, company, rules, calendar, now, our_tasks=ours, last_assigned={})
         return laid, _let_wait(read, laid, rules)
 
-    workload, found = lay(portal)
-    ends = (line.span and line.span[1] for lines in found.values() for line in lines)
+    workload, lines_by_order = lay(portal)
+    ends = (line.span and line.span[1] for lines in lines_by_order.values() for line in lines)
     if (more := portal_state.read_more_absences(tools.client, portal, questions, ends)) is not portal:
         portal = more
-        workload, found = lay(portal)
-    read = {id_: [_see_absence(line, portal, now) for line in lines] for id_, lines in found.items()}
+        workload, lines_by_order = lay(portal)
+    read = {id_: [_see_absence(line, portal, now) for line in lines] for id_, lines in lines_by_order.items()}
     standings = [_stand(row, read[row.id], workload, rules, now) for row in orders]
     warnings += not_known(company, portal)
     if not portal.owner.admin:
@@ -228,20 +228,20 @@ def stand_as_planned(
 
 
 def stand_with(
-    found: Standings, workload: Workload, tasks: Mapping[int, Task], rules: Rules
+    standings: Standings, workload: Workload, tasks: Mapping[int, Task], rules: Rules
 ) -> tuple[OrderStanding, ...]:
     """Tell how the same orders stand over another workload, with these tasks in place of those of their ids."""
-    people = {**found.company.staff.people, **found.portal.people}
+    people = {**standings.company.staff.people, **standings.portal.people}
 
     def change(line: LineStanding) -> LineStanding:
         if line.task is None or (task := tasks.get(line.task.id)) is None:
             return replace(line, span=None, after=None)
         return replace(line, task=task, person=people.get(task.responsible_id), span=None, after=None)
 
-    lines = {order.row.id: [change(line) for line in order.lines] for order in found.orders}
+    lines = {order.row.id: [change(line) for line in order.lines] for order in standings.orders}
     lines = _let_wait(lines, workload, rules)
-    lines = {id_: [_see_absence(line, found.portal, found.now) for line in one] for id_, one in lines.items()}
-    return tuple(_stand(order.row, lines[order.row.id], workload, rules, found.now) for order in found.orders)
+    lines = {id_: [_see_absence(line, standings.portal, standings.now) for line in own] for id_, own in lines.items()}
+    return tuple(_stand(order.row, lines[order.row.id], workload, rules, standings.now) for order in standings.orders)
 
 
 def late_since(row: OrderRow, zone: tzinfo) -> datetime | None:
@@ -280,7 +280,7 @@ def _let_wait(
         ]
         for id_, lines in read.items()
     )
-    found = {}
+    lines_by_order = {}
     for id_, lines in read.items():
         spans = [
             replace(
@@ -291,10 +291,10 @@ def _let_wait(
             )
             for line in lines
         ]
-        found[id_] = [
+        lines_by_order[id_] = [
             replace(line, after=_last_before(spans, stages[id_], number)) for number, line in enumerate(spans)
         ]
-    return found
+    return lines_by_order
 
 
 def _last_before(lines: Sequence[LineStanding], stages: Sequence[int | None], number: int) -> int | None:
@@ -335,10 +335,10 @@ def _see_absence(line: LineStanding, portal: PortalState, now: datetime) -> Line
     """Add to a line the absences of its person; to one that is behind its plan that which lasts."""
     if line.task is not None:
         absences = portal.absences.get(line.task.responsible_id, ())
-        line = replace(line, absences=tuple((one.start, one.end) for one in absences if one.end > now))
+        line = replace(line, absences=tuple((absence.start, absence.end) for absence in absences if absence.end > now))
     if line.away or line.task is None or line.is_done or line.task.end is None or line.task.end > now:
         return line
-    return replace(line, away=tuple(one for one in line.absences if one[0] <= now))
+    return replace(line, away=tuple(absence for absence in line.absences if absence[0] <= now))
 
 
 def _stand(row: OrderRow, lines: list[LineStanding], workload: Workload, rules: Rules, now: datetime) -> OrderStanding:
@@ -376,24 +376,24 @@ def _find_hold_up(
     if missing is not None:
         return HoldUp(missing.position, None, MISSING if missing.task_id else UNWRITTEN)
     unfinished = [line for line in lines if not line.is_done]
-    line = max(unfinished, key=lambda one: one.span[1] if one.span else datetime.max.replace(tzinfo=UTC))
+    line = max(unfinished, key=lambda line: line.span[1] if line.span else datetime.max.replace(tzinfo=UTC))
     chain = [line]
     while line.after is not None:
         line = lines[line.after]
         chain.append(line)
-    behind = [one for one in reversed(chain) if _reason(one, now) != WORK]
+    behind = [line for line in reversed(chain) if _reason(line, now) != WORK]
     if behind:
-        one, reason, away = behind[0], _reason(behind[0], now), behind[0].away
+        operation, reason, away = behind[0], _reason(behind[0], now), behind[0].away
     else:
         taken = [_wait_and_work(line, lines, workload, rules, now) for line in chain]
-        one, (wait_s, work_s) = max(zip(chain, taken, strict=True), key=lambda pair: sum(pair[1]))
-        away = tuple(away for away in one.absences if one.span and away[1] <= one.span[0])
+        operation, (wait_s, work_s) = max(zip(chain, taken, strict=True), key=lambda pair: sum(pair[1]))
+        away = tuple(away for away in operation.absences if operation.span and away[1] <= operation.span[0])
         reason = WORK
-        if wait_s >= work_s and (away or not one.is_next):
-            reason = AWAY if one.is_next else BUSY
-    name = one.person.name if one.person else None
+        if wait_s >= work_s and (away or not operation.is_next):
+            reason = AWAY if operation.is_next else BUSY
+    name = operation.person.name if operation.person else None
     until = (away[-1][1] - MIDNIGHT).astimezone(workload.calendar.zone).date() if reason == AWAY else None
-    return HoldUp(one.row.position, name, reason, until)
+    return HoldUp(operation.row.position, name, reason, until)
 
 
 def _wait_and_work(

@@ -50,44 +50,44 @@ def read_team(tools: Tools, rules: Rules, name: str | None, orders: Sequence[Ord
         people = _list_workers(company.staff, rules.excluded)
         if not (_find_roots(company.staff, company.staff.inside, name) or find_people(name, people)):
             tools.directory.company(with_files=False, refresh=True)
-    found = read_standings(tools, rules, orders)
-    return found, choose_team(found, rules.excluded, name)
+    standings = read_standings(tools, rules, orders)
+    return standings, choose_team(standings, rules.excluded, name)
 
 
-def choose_team(found: Standings, excluded: Collection[int], name: str | None) -> Team:
+def choose_team(standings: Standings, excluded: Collection[int], name: str | None) -> Team:
     """Find whom a name or id means among those whose lanes were read. Raises ConfigError as `read_team`."""
-    staff = found.company.staff
+    staff = standings.company.staff
     people = _list_workers(staff, excluded)
-    others = _list_others(found, {one.id for one in people})
-    own = {one.id: _find_home(staff, one) for one in others}
+    others = _list_others(standings, {person.id for person in people})
+    own = {person.id: _find_home(staff, person) for person in others}
     everybody = [*people, *others]
-    places = list(dict.fromkeys([*(one for one in staff.departments if one in staff.inside), *own.values()]))
+    places = list(dict.fromkeys([*(place for place in staff.departments if place in staff.inside), *own.values()]))
     roots = places if name is None else _find_roots(staff, places, name)
     chosen = find_person(name, everybody) if name and not roots and find_people(name, everybody) else None
     if not roots and chosen is None:
         raise _describe_unknown(staff, places, everybody, name or "")
-    below = {one for root in roots if root in staff.inside for one in staff.below(root)}
-    groups: dict[int, list[Person]] = {one: [] for one in places if chosen or one in below or one in roots}
+    below = {place for root in roots if root in staff.inside for place in staff.below(root)}
+    groups: dict[int, list[Person]] = {place: [] for place in places if chosen or place in below or place in roots}
     homes = staff.inside & groups.keys()
-    for one in sorted([chosen] if chosen else everybody, key=lambda one: (one.last_name, one.first_name, one.id)):
-        home = own[one.id] if one.id in own else staff.home_of(one, homes)
+    for person in sorted([chosen] if chosen else everybody, key=lambda who: (who.last_name, who.first_name, who.id)):
+        home = own[person.id] if person.id in own else staff.home_of(person, homes)
         if home in groups:
-            groups[home].append(one)
+            groups[home].append(person)
     return Team(tuple((staff.departments[home], tuple(members)) for home, members in groups.items() if members), chosen)
 
 
 def _list_workers(staff: Staff, excluded: Collection[int]) -> list[Person]:
-    return [one for one in staff.people.values() if one.active and one.id not in excluded]
+    return [person for person in staff.people.values() if person.active and person.id not in excluded]
 
 
-def _list_others(found: Standings, known: Collection[int]) -> list[Person]:
+def _list_others(standings: Standings, known: Collection[int]) -> list[Person]:
     """List who is not among the `known`, and has work of orders to do all the same."""
-    people = {**found.company.staff.people, **found.portal.people}
-    return [one for one in people.values() if one.active and one.id not in known and _has_orders(found, one.id)]
+    people = {**standings.company.staff.people, **standings.portal.people}
+    return [who for who in people.values() if who.active and who.id not in known and _has_orders(standings, who.id)]
 
 
-def _has_orders(found: Standings, person_id: int) -> bool:
-    tasks = (found.workload.find(person_id, task_id) for task_id in found.workload.spans(person_id))
+def _has_orders(standings: Standings, person_id: int) -> bool:
+    tasks = (standings.workload.find(person_id, task_id) for task_id in standings.workload.spans(person_id))
     return any(task is not None and task.ours for task in tasks)
 
 
@@ -101,11 +101,11 @@ def _find_roots(staff: Staff, places: Collection[int], name: str) -> list[int]:
     number = read_id(name)
     if number is not None and number in places:
         return [number]
-    return [one for one in places if same_name(staff.departments[one].name) == same_name(name)]
+    return [place for place in places if same_name(staff.departments[place].name) == same_name(name)]
 
 
 def _describe_unknown(staff: Staff, places: Iterable[int], people: Iterable[Person], name: str) -> errors.ConfigError:
-    names = [staff.departments[one].name for one in places]
+    names = [staff.departments[place].name for place in places]
     spellings = list_spellings(people) | {name: name for name in names}
     nearest = spellings.get(nearest_name(name, spellings) or "")
     return errors.ConfigError(

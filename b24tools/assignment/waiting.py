@@ -19,10 +19,10 @@ def read_open_orders(store: Store, sent: Collection[str], rules: Rules) -> dict[
     Without a route only of those with stages of their own, for others wait for nothing; and of those `sent` now.
     """
     ids = store.orders.open_ids(None if rules.route else sent)
-    found: dict[str, list[LedgerTask]] = {order_id: [] for order_id in ids}
+    rows_by_order: dict[str, list[LedgerTask]] = {order_id: [] for order_id in ids}
     for row in store.orders.lines(ids).values():
-        found[row.order_id].append(row)
-    return found
+        rows_by_order[row.order_id].append(row)
+    return rows_by_order
 
 
 def list_stages(rows: Iterable[LedgerTask], rules: Rules) -> list[int | None]:
@@ -44,12 +44,12 @@ def holders_of_staged(orders: Iterable[Sequence[LedgerTask]], rules: Rules) -> s
 def list_staged(orders: Iterable[Sequence[LedgerTask]], portal: PortalState, rules: Rules) -> list[list[StagedTask]]:
     """Return the open tasks of these orders with their stages."""
     tasks: Mapping[int, Task] = {task.id: task for task in portal.open}
-    found = []
+    staged = []
     for rows in orders:
         order = []
         for row, stage in zip(rows, list_stages(rows, rules), strict=True):
             task = tasks.get(row.task_id or 0)
             if task is not None and row.is_carried_by(task.xml_id):
                 order.append(StagedTask(stage, task.responsible_id, task.id))
-        found.append(order)
-    return found
+        staged.append(order)
+    return staged

@@ -94,29 +94,29 @@ class Workspace:
         if self._rules.group.isdecimal():
             raise errors.PortalError(_("the portal has no project {id}").format(id=self._rules.group), hint)
         earlier = self._store.orders.last_unanswered()
-        found = None if earlier is None else self._look_for_project(earlier)
-        if found is not None:
-            return found
+        group_id = None if earlier is None else self._look_for_project(earlier)
+        if group_id is not None:
+            return group_id
         name = self._rules.group
         for project in self._ask_all(queries.groups_named(name, part=part) for part in parts_to_ask(name)):
             return self._take_alike("B24_GROUP", name, project.id, project.name)
         try:
             return self._make_project(keys, hint)
         except errors.PortalUncertain as error:
-            found = self._look_for_project(error.sent_at or self._clock.now())
-        return found if found is not None else self._make_project(keys, hint)
+            group_id = self._look_for_project(error.sent_at or self._clock.now())
+        return group_id if group_id is not None else self._make_project(keys, hint)
 
     def _look_for_project(self, since: datetime) -> int | None:
-        found: int | None = None
+        group_id: int | None = None
 
         def look() -> bool:
-            nonlocal found
+            nonlocal group_id
             groups = self._client.ask(queries.groups_named(self._rules.group))
-            found = first_id(groups)
-            return found is not None
+            group_id = first_id(groups)
+            return group_id is not None
 
         recovery.look_until(self._clock, since, look, self._rules.zone)
-        return found
+        return group_id
 
     def _make_project(self, keys: Sequence[str], hint: str) -> int:
         """Make the project; the ledger knows since when it may be in the making."""
@@ -146,9 +146,9 @@ class Workspace:
             )
         name = self._rules.folder
         children = self._ask_all(queries.children(root_id, name, part=part) for part in parts_to_ask(name))
-        for folder_id, found, kind in children:
-            if kind == "folder" and fold_shapes(found) == fold_shapes(name):
-                return self._take_alike("B24_FOLDER", name, folder_id, found)
+        for folder_id, child_name, kind in children:
+            if kind == "folder" and fold_shapes(child_name) == fold_shapes(name):
+                return self._take_alike("B24_FOLDER", name, folder_id, child_name)
         return self._make_once(queries.add_folder(root_id, name), lambda: self._find(root_id, name, "folder"))
 
     def _ask_all(self, asked: Iterable[Query[list[T]]]) -> list[T]:
@@ -156,7 +156,7 @@ class Workspace:
         batch = self._client.new_batch()
         pending = [batch.add(query) for query in asked]
         batch.send()
-        return [row for one in pending for row in one.value]
+        return [row for answer in pending for row in answer.value]
 
     def _take_alike(self, setting: str, wanted: str, id: int, name: str) -> int:
         """Take what looks like the name: a second one would look the same. Another run may just have made it."""
@@ -174,16 +174,16 @@ class Workspace:
         except errors.PortalError as error:
             if not _may_be_there(error):
                 raise
-        found = find()
-        if found is not None:
-            return found
+        object_id = find()
+        if object_id is not None:
+            return object_id
         try:  # the name protects from a second one if the lost request ends after this one
             return self._client.ask(make)
         except errors.PortalError as error:
-            found = find() if _may_be_there(error) else None
-            if found is None:
+            object_id = find() if _may_be_there(error) else None
+            if object_id is None:
                 raise
-            return found
+            return object_id
 
     def _find(self, folder_id: int, name: str, kind: str) -> int | None:
         children = self._client.ask(queries.children(folder_id, name))
@@ -290,7 +290,7 @@ class Workspace:
         ties = {task_id: batch.add(queries.attachments(task_id)) for task_id in task_ids}
         batch.send()
         batch = self._client.new_batch()
-        objects = {tie: batch.add(queries.attached_file(tie)) for found in ties.values() for tie in found.value}
+        objects = {tie: batch.add(queries.attached_file(tie)) for answer in ties.values() for tie in answer.value}
         batch.send()
         files: dict[int, tuple[int, str]] = {}
         for tie, pending in objects.items():
@@ -301,9 +301,9 @@ class Workspace:
             except errors.PortalError as error:
                 # somebody else's, or its file is gone: then it is none of the order's
                 if find_code(error.portal_code) not in (ErrorCode.ACCESS_DENIED, ErrorCode.ERROR_NOT_FOUND):
-                    unread.update({task_id: error for task_id, found in ties.items() if tie in found.value})
+                    unread.update({task_id: error for task_id, answer in ties.items() if tie in answer.value})
         return {
-            task_id: {value for tie in found.value for value in files.get(tie, ())} for task_id, found in ties.items()
+            task_id: {value for tie in answer.value for value in files.get(tie, ())} for task_id, answer in ties.items()
         }
 
 
