@@ -244,7 +244,7 @@ class _Run:
             company,
             workers,
             keys=list(dict.fromkeys(key for keys in keys_of for key in keys)),
-            task_ids=sorted({one for row in rows.values() for one in (row.task_id, *row.other_tasks) if one}),
+            task_ids=sorted({id_ for row in rows.values() for id_ in (row.task_id, *row.other_tasks) if id_}),
             titles=self._title_questions(items, rows),
             people=sorted({*special, *heads, *holders, *([tools.client.owner_id] if tools.client.owner_id else [])}),
             managers=sorted({order.manager for order in self._orders if order.manager}),
@@ -256,16 +256,16 @@ class _Run:
 
         The replaced service may have made one, without a key, and so may we, on a portal that drops keys.
         """
-        found: dict[str, TitleQuestion] = {}
+        questions: dict[str, TitleQuestion] = {}
         for item in items:
             order = item.order
-            if order.id in found or (item.known and item.known.task_id):
+            if order.id in questions or (item.known and item.known.task_id):
                 continue
             sent = latest([row.writing_since for row in _lost(rows) if row.order_id == order.id])
             since = (sent or self._tools.clock.now()) - CLOCKS_APART
             part = f": {task_fields.safe_text(order.number).strip()}"
-            found[order.id] = TitleQuestion(order.id, part, min(since, order.date) if order.date else since)
-        return list(found.values())
+            questions[order.id] = TitleQuestion(order.id, part, min(since, order.date) if order.date else since)
+        return list(questions.values())
 
     def _read(
         self, company: OrgData, items: Sequence[Item], rows: dict[str, LedgerTask]
@@ -290,20 +290,20 @@ class _Run:
         if not self._dry_run:
             tools.store.settings.remember_host(tools.client.host)
         lost, under_way = _lost(rows), set()
-        found = self._find_lost(portal, lost)
+        made = self._find_lost(portal, lost)
         steps = [
             recovery.decide(row, None, under_way=recovery.is_under_way(row, asked_at))
             for row in lost
-            if row.key not in found
+            if row.key not in made
         ]
         if any(step.waits for step in steps) and not self._dry_run:
             is_settled = self._wait_for_lost(portal, questions, lost)
             portal, questions = self._read_once(questions)
-            found = self._find_lost(portal, lost)
+            made = self._find_lost(portal, lost)
             if not is_settled:
-                under_way = {row.key for row in lost} - found.keys()
-        portal = replace(portal, by_id={**portal.by_id, **{task.id: task for task in found.values()}})
-        for key, task in found.items():
+                under_way = {row.key for row in lost} - made.keys()
+        portal = replace(portal, by_id={**portal.by_id, **{task.id: task for task in made.values()}})
+        for key, task in made.items():
             rows[key] = replace(rows[key], task_id=task.id)
         rows |= settle_moves(tools.store, rows.values(), portal, asked_at)
         for key, row in rows.items():
@@ -433,7 +433,7 @@ class _Run:
         mine = [plan for plan in plans if plan.item.order is order]
         tasks = [plan.to_result(dry_run=self._dry_run) for plan in mine]
         left, others = find_left(order, mine, portal, rows)
-        tasks += [_report_left(*one) for one in (*left, *others)]
+        tasks += [_report_left(*pair) for pair in (*left, *others)]
         warnings = [
             *order.warnings,
             *self._warnings,
@@ -446,8 +446,8 @@ class _Run:
         unfinished = before and not order.done and any(plan.task and plan.task.status in DONE for plan in mine)
         if unfinished:
             warnings.append(_("the order was finished before: its tasks stay as they are; reopen them in Bitrix24"))
-        found = [plan.task for plan in mine if plan.item.known is None and plan.outcome not in ("created", "adopted")]
-        if any(task and task.xml_id for task in found) and not self._was_restored:
+        unknown = [plan.task for plan in mine if plan.item.known is None and plan.outcome not in ("created", "adopted")]
+        if any(task and task.xml_id for task in unknown) and not self._was_restored:
             warnings.append(
                 _("the database did not know these tasks: they were found on the portal and compared with the order")
             )
@@ -511,7 +511,7 @@ def _unknown_in_route(route: Sequence[str], items: Sequence[Item], staff: Staff)
     if not route:
         return []
     names = [item.line.position for item in items]
-    names += [staff.departments[one].name for one in staff.inside if one != staff.root_id]
+    names += [staff.departments[id_].name for id_ in staff.inside if id_ != staff.root_id]
     known = {*map(same_name, names), *staff.positions.departments}
     return [
         _('B24_ROUTE: "{name}" is no position, nothing waits for it').format(name=name) + suggest_name(name, names)
@@ -546,7 +546,7 @@ def _as_answered(company: OrgData, portal: PortalState, workers: Sequence[int]) 
     """Who was dismissed or moved since the people were cached; of others than the workers the work is not known."""
     staff = company.staff
     asked = set(workers)
-    people = [portal.people.get(one, person) if one in asked else person for one, person in staff.people.items()]
+    people = [portal.people.get(id_, person) if id_ in asked else person for id_, person in staff.people.items()]
     return company if people == [*staff.people.values()] else replace(company, staff=staff.with_people(people))
 
 

@@ -43,7 +43,7 @@ def run_each(commands: Mapping[str, Sequence[str]], at_once: int, limit_s: float
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             runs.stop()
-            _done, slow = wait([one for one in waiting if not one.cancelled()], timeout=GRACE_S)
+            _done, slow = wait([future for future in waiting if not future.cancelled()], timeout=GRACE_S)
             if slow:
                 runs.kill()
             raise
@@ -51,8 +51,8 @@ def run_each(commands: Mapping[str, Sequence[str]], at_once: int, limit_s: float
 
 def find_worst(statuses: Iterable[int]) -> int:
     """Return the exit status that stands for all; what is none of ours (a signal) is a failure."""
-    found = {status if status in WORST_FIRST else 1 for status in statuses}
-    return next((status for status in WORST_FIRST if status in found), 0)
+    ours = {status if status in WORST_FIRST else 1 for status in statuses}
+    return next((status for status in WORST_FIRST if status in ours), 0)
 
 
 class _Runs:

@@ -61,34 +61,34 @@ def load(tools: Tools, rules: Rules, name: str | None, *, weeks: int = WEEKS, by
 
     The fullest come first, unless `by_name`. Raises ConfigError for another name, PortalError as reading does.
     """
-    found, team = read_team(tools, rules, name, ())
-    return lay_out(found, team, weeks=weeks, by_name=by_name)
+    standings, team = read_team(tools, rules, name, ())
+    return lay_out(standings, team, weeks=weeks, by_name=by_name)
 
 
-def lay_out(found: Standings, team: Team, *, weeks: int = WEEKS, by_name: bool = False) -> Load:
+def lay_out(standings: Standings, team: Team, *, weeks: int = WEEKS, by_name: bool = False) -> Load:
     """Read the load of these people off the lanes; who was dismissed since is left out."""
     groups, remarks = [], []
     for department, members in team.groups:
-        present = [one for one in members if found.portal.people.get(one.id, one).active]
-        loads = [found.workload.load(one.id, weeks * 7) for one in present]
+        present = [person for person in members if standings.portal.people.get(person.id, person).active]
+        loads = [standings.workload.load(person.id, weeks * 7) for person in present]
         if not by_name:
             loads.sort(key=lambda person: (-person.share, -person.open_s))
         if loads:
             groups.append(Group(department, tuple(loads)))
-        remarks += [_remark_homes(found.company.staff, department, one) for one in present]
+        remarks += [_remark_homes(standings.company.staff, department, person) for person in present]
     if team.person is None or not groups:
-        return Load(tuple(groups), found.warnings, remarks=tuple(filter(None, remarks)))
-    titles = {task.id: task.title for task in found.portal.open}
+        return Load(tuple(groups), standings.warnings, remarks=tuple(filter(None, remarks)))
+    titles = {task.id: task.title for task in standings.portal.open}
     tasks = tuple(
         LoadTask(task.id, titles.get(task.id, ""), *span, task.remaining_s)
-        for task, span in found.workload.tasks_of(team.person.id)
+        for task, span in standings.workload.tasks_of(team.person.id)
     )
-    return Load(tuple(groups), found.warnings, tasks)
+    return Load(tuple(groups), standings.warnings, tasks)
 
 
 def _remark_homes(staff: Staff, department: Department, person: Person) -> str:
     """Say to which other departments a person belongs: the loads of those, asked for alone, have the person, too."""
-    others = [staff.departments[one].name for one in person.department_ids if one in staff.inside - {department.id}]
+    others = [staff.departments[id_].name for id_ in person.department_ids if id_ in staff.inside - {department.id}]
     if not others:
         return ""
     text = _('{name} is counted in "{department}" and belongs to {others}, too')

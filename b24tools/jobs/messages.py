@@ -61,7 +61,7 @@ def send_due(tools: Tools, rules: Rules, write: Write) -> Sending:
         waiting = [message for message in waiting if message.state == PLANNED]
     if not waiting:
         return Sending()
-    present, gone = _see_who_is_there(tools, rules, {one.person_id for one in waiting if one.person_id})
+    present, gone = _see_who_is_there(tools, rules, {message.person_id for message in waiting if message.person_id})
     left = [message for message in waiting if message.person_id in gone]
     if left:
         messages.settle([(message, FAILED, "does not work there any more") for message in left])
@@ -141,7 +141,7 @@ def describe(message: Message) -> str:
     """Say what a message is about, for the log: the tasks, the orders, or the parts of a digest."""
     content = message.content
     changes, orders = content.get("changes", ()), content.get("orders", ())
-    names = [f"task #{one['task_id']}" for one in changes] + [f"order {one['number']}" for one in orders]
+    names = [f"task #{change['task_id']}" for change in changes] + [f"order {order['number']}" for order in orders]
     names += content.get("parts", ())
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return f"{message.kind}: {', '.join(names[:MOST_NAMES])}{more}"

@@ -41,17 +41,17 @@ def list_norms(store: Store, people: PeopleFile, month: Period, position: str | 
     """
     measured, planned = store.norms.measured(), store.norms.planned(month.start, month.end)
     names: dict[str, str] = {}
-    for name in [*(one.position for one in measured), *(name for name, _estimate_s in planned)]:
+    for name in [*(task.position for task in measured), *(name for name, _estimate_s in planned)]:
         names.setdefault(same_name(name), name)
     factors, norms = measure(measured, people), learn_norms(store, people)
-    found = []
-    for folded, name in sorted(names.items(), key=lambda one: one[1].casefold()):
-        estimates = [estimate_s for one, estimate_s in planned if same_name(one) == folded]
+    listed = []
+    for folded, name in sorted(names.items(), key=lambda item: item[1].casefold()):
+        estimates = [estimate_s for other, estimate_s in planned if same_name(other) == folded]
         with_norm_s = sum(ceil(estimate_s * norms.get(folded, 1)) for estimate_s in estimates)
-        found.append(Norm(name, factors.get(folded), len(estimates), sum(estimates), with_norm_s))
+        listed.append(Norm(name, factors.get(folded), len(estimates), sum(estimates), with_norm_s))
     if position is None:
-        return found
-    chosen = [one for one in found if same_name(one.position) == same_name(position)]
+        return listed
+    chosen = [norm for norm in listed if same_name(norm.position) == same_name(position)]
     if not chosen:
         otherwise = _("`b24tools norms` shows all positions; `b24tools snapshot` collects closed tasks.")
         raise errors.UsageError(

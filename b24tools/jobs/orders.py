@@ -73,21 +73,21 @@ def list_orders(
         warnings.append(_("this database never gave the cursor {cursor}: all orders are listed").format(cursor=since))
         since = 0
     with_over = OVER in states and since is None and not rows
-    found, _standings = _work_out(tools, rules, rows=rows, since=since, with_over=with_over)
+    listing, _standings = _work_out(tools, rules, rows=rows, since=since, with_over=with_over)
     chosen = [
-        one
-        for one in found.orders
-        if (one.row.id in {row.id for row in rows} if rows else one.state in states)
-        and (since is None or since < one.row.changed_no <= found.cursor)
+        order
+        for order in listing.orders
+        if (order.row.id in {row.id for row in rows} if rows else order.state in states)
+        and (since is None or since < order.row.changed_no <= listing.cursor)
     ]
-    return Listing(tuple(sorted(chosen, key=_importance)), found.cursor, (*warnings, *found.warnings))
+    return Listing(tuple(sorted(chosen, key=_importance)), listing.cursor, (*warnings, *listing.warnings))
 
 
 def list_with_standings(tools: Tools, rules: Rules) -> tuple[Listing, Standings]:
     """List the open orders as `list_orders` does, with the portal's state and the lanes they were read off."""
-    listing, found = _work_out(tools, rules)
-    chosen = sorted((one for one in listing.orders if one.state != OVER), key=_importance)
-    return replace(listing, orders=tuple(chosen)), found or read_standings(tools, rules, ())
+    listing, standings = _work_out(tools, rules)
+    chosen = sorted((order for order in listing.orders if order.state != OVER), key=_importance)
+    return replace(listing, orders=tuple(chosen)), standings or read_standings(tools, rules, ())
 
 
 def fill_outbox(
@@ -109,8 +109,8 @@ def fill_outbox(
     known = store.read_outbox(name)
     is_restored = known is not None and store.was_restored_after(known[1])
     after = since if since is not None else known[0] if known else None
-    found, _standings = _work_out(tools, rules, since=after)
-    changed = [one for one in found.orders if (after or 0) < one.row.changed_no <= found.cursor]
+    listing, _standings = _work_out(tools, rules, since=after)
+    changed = [order for order in listing.orders if (after or 0) < order.row.changed_no <= listing.cursor]
     if is_restored and since is None:
         changed = []
         notice = _(
@@ -118,11 +118,11 @@ def fill_outbox(
             "--changed-since writes what changed before"
         )
     files = []
-    for one in sorted(changed, key=lambda one: one.row.changed_no):
-        if path := _write_once(folder, one.row, to_text(one)):
+    for order in sorted(changed, key=lambda order: order.row.changed_no):
+        if path := _write_once(folder, order.row, to_text(order)):
             files.append(path)
-    store.save_outbox(name, found.cursor, tools.clock.now())
-    return Outbox(Listing(tuple(changed), found.cursor, found.warnings), tuple(files), notice)
+    store.save_outbox(name, listing.cursor, tools.clock.now())
+    return Outbox(Listing(tuple(changed), listing.cursor, listing.warnings), tuple(files), notice)
 
 
 def _work_out(
@@ -141,23 +141,23 @@ def _work_out(
     asked = {row.id: row for row in [*(store.list_all() if with_over else store.list_open(since)), *rows]}
     if not asked and not store.count():
         return Listing((), mark), None
-    found = read_standings(tools, rules, list(asked.values()))
-    back = set(store.owners(task.id for task in found.portal.open).values()) - asked.keys()
-    back |= {one.row.id for one in found.orders if one.row.is_over and one.state != OVER}
+    standings = read_standings(tools, rules, list(asked.values()))
+    back = set(store.owners(task.id for task in standings.portal.open).values()) - asked.keys()
+    back |= {order.row.id for order in standings.orders if order.row.is_over and order.state != OVER}
     if back:  # somebody goes on with a task of an order that was over
         store.reopen(back)
         asked |= store.read(back)
-        found = read_standings(tools, rules, list(asked.values()))
-    settled = [one for one in found.orders if one.row.outcome or found.now - one.row.sent_at > LONGEST_RUN]
+        standings = read_standings(tools, rules, list(asked.values()))
+    settled = [o for o in standings.orders if o.row.outcome or standings.now - o.row.sent_at > LONGEST_RUN]
     with tools.store.transaction():
         others = store.first_change(mark)
         store.save_standings(
-            {one.row.id: (one.to_compare(found.calendar), one.state == OVER) for one in settled}, found.now, asked
+            {o.row.id: (o.to_compare(standings.calendar), o.state == OVER) for o in settled}, standings.now, asked
         )
         cursor = store.last_change() if others is None else others - 1
         saved = store.read(asked)
-    standing = tuple(replace(one, row=saved[one.row.id]) for one in found.orders)
-    return Listing(standing, cursor, found.warnings), found
+    standing = tuple(replace(order, row=saved[order.row.id]) for order in standings.orders)
+    return Listing(standing, cursor, standings.warnings), standings
 
 
 def _importance(order: OrderStanding) -> tuple[int, datetime, str, str]:

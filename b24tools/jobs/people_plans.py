@@ -48,22 +48,22 @@ class DepartmentPlan:
 
 
 def lay_out(
-    found: Standings, orders: Sequence[OrderStanding], excluded: Collection[int] = ()
+    standings: Standings, orders: Sequence[OrderStanding], excluded: Collection[int] = ()
 ) -> tuple[DepartmentPlan, ...]:
     """Read what everybody does off the lanes, department by department in the order of the portal's tree."""
-    staff = found.company.staff
-    groups: dict[int | None, list[PersonPlan]] = {one: [] for one in staff.departments if one in staff.inside}
+    staff = standings.company.staff
+    groups: dict[int | None, list[PersonPlan]] = {id_: [] for id_ in staff.departments if id_ in staff.inside}
     groups[None] = []
     ours = {line.task.id: (order, line) for order in orders for line in order.lines if line.task}
-    people = {**staff.people, **found.portal.people}
-    for person in sorted(people.values(), key=lambda one: (one.last_name, one.first_name, one.id)):
+    people = {**staff.people, **standings.portal.people}
+    for person in sorted(people.values(), key=lambda who: (who.last_name, who.first_name, who.id)):
         home = staff.home_of(person)
-        tasks = found.workload.tasks_of(person.id)
+        tasks = standings.workload.tasks_of(person.id)
         is_worker = person.active and person.id not in excluded and home is not None
         if not is_worker and not any(task.id in ours for task, _span in tasks):
             continue
         work = tuple(Work(task.id, span, task.remaining_s, *ours.get(task.id, (None, None))) for task, span in tasks)
-        plan = PersonPlan(found.workload.load(person.id, DAYS), work, found.workload.calendar_of(person.id))
+        plan = PersonPlan(standings.workload.load(person.id, DAYS), work, standings.workload.calendar_of(person.id))
         groups[home if is_worker else None].append(plan)
     return tuple(
         DepartmentPlan(None if home is None else staff.departments[home], tuple(members))

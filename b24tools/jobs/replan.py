@@ -98,7 +98,7 @@ class Replan:
 
     def is_like(self, other: Replan) -> bool:
         """Whether the same is moved to the same places."""
-        return [(one.task_id, one.after) for one in self.planned] == [(one.task_id, one.after) for one in other.planned]
+        return [(m.task_id, m.after) for m in self.planned] == [(m.task_id, m.after) for m in other.planned]
 
 
 def plan(tools: Tools, rules: Rules, request: Request) -> Replan:
@@ -113,11 +113,11 @@ def write(tools: Tools, rules: Rules, request: Request, shown: Replan | None, mo
     """
     with tools.lock:
         run = _Run(tools, rules, request)
-        found = run.report()
-        if found.obstacle is not None:
-            raise found.obstacle
-        if (shown is not None and not found.is_like(shown)) or (most is not None and len(found.planned) > most):
-            return found
+        result = run.report()
+        if result.obstacle is not None:
+            raise result.obstacle
+        if (shown is not None and not result.is_like(shown)) or (most is not None and len(result.planned) > most):
+            return result
         return run.write()
 
 
@@ -132,25 +132,25 @@ class _Run:
         first = find_order(store.orders, request.first).id if request.first else None
         rows = store.orders.lines([order.id for order in orders])
         replan_writes.let_moves_end(tools.clock, rows.values(), rules.zone)
-        self._found = read_standings(tools, rules, orders)
-        self._settled = replan_writes.settle_moves(store, rows.values(), self._found.portal, self._found.now)
-        found = self._found
-        self._people = {**found.company.staff.people, **found.portal.people}
+        self._standings = read_standings(tools, rules, orders)
+        self._settled = replan_writes.settle_moves(store, rows.values(), self._standings.portal, self._standings.now)
+        standings = self._standings
+        self._people = {**standings.company.staff.people, **standings.portal.people}
         without = find_person(request.without, self._people.values()).id if request.without else None
-        since, until = request.since or found.now, request.until or found.now + FOREVER
+        since, until = request.since or standings.now, request.until or standings.now + FOREVER
         self._wish = Wish(
-            frozen=found.now + timedelta(hours=request.frozen_hours)
+            frozen=standings.now + timedelta(hours=request.frozen_hours)
             if request.frozen_hours
-            else end_of_next_working_day(found.calendar, found.now, request.frozen_days),
+            else end_of_next_working_day(standings.calendar, standings.now, request.frozen_days),
             without=without,
             away=(since.astimezone(UTC), until.astimezone(UTC)) if without else None,
             first=first,
         )
-        self._situation = replan_orders.look_at(store, found, self._settled, rules, self._wish)
+        self._situation = replan_orders.look_at(store, standings, self._settled, rules, self._wish)
         situation = self._situation
         plan = plan_moves(
-            found.calendar,
-            found.now,
+            standings.calendar,
+            standings.now,
             situation.workers,
             situation.tasks,
             situation.orders,
@@ -158,7 +158,7 @@ class _Run:
             frozen=self._wish.frozen,
             candidates=MOST_CANDIDATES,
         )
-        known_until = datetime.combine(found.portal.absences_until, datetime.min.time(), rules.zone)
+        known_until = datetime.combine(standings.portal.absences_until, datetime.min.time(), rules.zone)
         grouped = list(zip(plan.moves, group_moves(plan.moves), strict=True))
         beyond = {group for move, group in grouped if move.after.end is None or move.after.end > known_until}
         self._moves = [move for move, group in grouped if group not in beyond]
@@ -175,7 +175,7 @@ class _Run:
         return Replan(
             tuple(moves),
             tuple(self._compare(written)),
-            tuple([*self._found.warnings, *self._warn()]),
+            tuple([*self._standings.warnings, *self._warn()]),
             self._find_obstacle(),
         )
 
@@ -197,17 +197,17 @@ class _Run:
     def _report_staying(self) -> list[MoveResult]:
         """What should move, and why it stays."""
         staying = dict(self._situation.staying)
-        causes = {one.id: one.cause for order in self._situation.orders for one in order.operations}
+        causes = {operation.id: operation.cause for order in self._situation.orders for operation in order.operations}
         staying |= {task_id: (causes[task_id], NO_TIME) for task_id in self._stuck if causes.get(task_id)}
-        found = []
+        results = []
         tasks = {task.id: task for task in self._situation.tasks}
         for task_id, (cause, why_not) in sorted(staying.items()):
             order, line = self._situation.lines[task_id]
             before = self._place(tasks[task_id])
             number, position = order.row.number, line.row.position
             note = _describe(why_not)
-            found.append(MoveResult(task_id, order.row.id, number, position, before, None, cause, SKIPPED, note))
-        return found
+            results.append(MoveResult(task_id, order.row.id, number, position, before, None, cause, SKIPPED, note))
+        return results
 
     def _place(self, task: OpenTask) -> Place:
         return Place((task.responsible_id, self._name(task.responsible_id)), task.start, task.end)
@@ -228,16 +228,16 @@ class _Run:
         before, after = self._stand({}), self._stand(moved)
         numbers = {move.order_id for move in self._moves} | {move.order_id for move in self._report_staying()}
         return [
-            OrderChange(one.row.number, one.row.id, one.finish, other.finish, one.late_s, other.late_s)
-            for one, other in zip(before, after, strict=True)
-            if one.row.id in numbers or one.finish != other.finish
+            OrderChange(old.row.number, old.row.id, old.finish, new.finish, old.late_s, new.late_s)
+            for old, new in zip(before, after, strict=True)
+            if old.row.id in numbers or old.finish != new.finish
         ]
 
     def _stand(self, moved: Mapping[int, OpenTask]) -> tuple[OrderStanding, ...]:
-        situation, found = self._situation, self._found
+        situation, standings = self._situation, self._standings
         tasks = [moved.get(task.id, task) for task in situation.tasks]
-        workload = Workload(found.calendar, found.now, situation.workers, tasks, self._rules.step_s)
-        return stand_with(found, workload, self._as_moved(moved), self._rules)
+        workload = Workload(standings.calendar, standings.now, situation.workers, tasks, self._rules.step_s)
+        return stand_with(standings, workload, self._as_moved(moved), self._rules)
 
     def _as_moved(self, moved: Mapping[int, OpenTask]) -> dict[int, Task]:
         tasks = {}
@@ -252,12 +252,12 @@ class _Run:
 
     def _warn_of_unknown_absence(self) -> list[str]:
         """Say so where the portal counts on whoever is to be planned without: whatever is planned next does, too."""
-        person, away, found = self._people.get(self._wish.without or 0), self._wish.away, self._found
+        person, away, standings = self._people.get(self._wish.without or 0), self._wish.away, self._standings
         if person is None or away is None or not person.active:
             return []
-        line = found.workload.line_of(person.id)
-        known_until = datetime.combine(found.portal.absences_until, datetime.min.time(), self._rules.zone)
-        start, end = max(away[0], found.now), min(away[1], known_until)
+        line = standings.workload.line_of(person.id)
+        known_until = datetime.combine(standings.portal.absences_until, datetime.min.time(), self._rules.zone)
+        start, end = max(away[0], standings.now), min(away[1], known_until)
         if start < end and line.worked(start) == line.worked(end):
             return []
         message = _(
@@ -268,8 +268,8 @@ class _Run:
 
     def _warn_of_restore(self) -> list[str]:
         orders = self._tools.store.orders
-        doubted = orders.to_compare(order.row.id for order in self._found.orders)
-        numbers = [order.row.number for order in self._found.orders if order.row.id in doubted]
+        doubted = orders.to_compare(order.row.id for order in self._standings.orders)
+        numbers = [order.row.number for order in self._standings.orders if order.row.id in doubted]
         if not numbers:
             return []
         message = _("the database was restored: orders {numbers} stay as they are until 1C sends them again")
@@ -277,7 +277,7 @@ class _Run:
 
     def _find_obstacle(self) -> errors.B24ToolsError | None:
         """Why nothing may be written: not all is known, or the owner may not see and change everything."""
-        portal, company = self._found.portal, self._found.company
+        portal, company = self._standings.portal, self._standings.company
         if not portal.owner.admin:
             return errors.PortalDenied(
                 _("the webhook's owner, {name}, is not an administrator and sees only part of the tasks").format(
@@ -306,9 +306,9 @@ class _Run:
         """Write the moves; the history has what was done for which order."""
         planned = [self._prepare(move) for move in self._moves]
         groups = group_moves(self._moves)
-        planned = [replace(one, group=group) for one, group in zip(planned, groups, strict=True)]
-        planned.sort(key=lambda one: one.group)
-        written = replan_writes.write_moves(self._tools, self._rules, self._found.portal, planned)
+        planned = [replace(move, group=group) for move, group in zip(planned, groups, strict=True)]
+        planned.sort(key=lambda move: move.group)
+        written = replan_writes.write_moves(self._tools, self._rules, self._standings.portal, planned)
         kept = [self._situation.lines[task_id][1].row for task_id in self._kept]
         replan_writes.drop_marks(self._tools.store, [self._settled.get(row.key, row) for row in kept])
         result = self.report(written)
@@ -320,11 +320,11 @@ class _Run:
     def _save_standings(self, written: Mapping[int, Written]) -> None:
         """Let what has changed of the orders be asked for from now on."""
         moved = {move.before.id: move.after for move in self._moves if written[move.before.id].outcome == MOVED}
-        found, after = self._found, self._stand(moved)
+        standings, after = self._standings, self._stand(moved)
         self._tools.store.orders.save_standings(
-            {one.row.id: (one.to_compare(found.calendar), one.state == OVER) for one in after if one.row.outcome},
-            found.now,
-            {one.row.id: one.row for one in after},
+            {o.row.id: (o.to_compare(standings.calendar), o.state == OVER) for o in after if o.row.outcome},
+            standings.now,
+            {order.row.id: order.row for order in after},
         )
 
     def _prepare(self, move: Move) -> PlannedMove:
@@ -332,7 +332,7 @@ class _Run:
         row, task = self._settled.get(line.row.key, line.row), line.task
         assert task is not None  # noqa: S101 - it is the task that moves
         is_plan_end = bool(row.sent_values.get("deadline_from_slot")) and task.deadline == row.deadline == task.end
-        match = self._found.company.staff.position(
+        match = self._standings.company.staff.position(
             row.position,
             row.sent_values.get("department", row.sent_values.get("onec", {}).get("department")),
             self._rules.excluded,
@@ -352,7 +352,7 @@ class _Run:
             "cause": move.cause,
             "from": {"id": task.responsible_id, "name": self._name(task.responsible_id)},
         }
-        decision = make_decision(row.key, row.position, self._found.now, move.choice, inside, details)
+        decision = make_decision(row.key, row.position, self._standings.now, move.choice, inside, details)
         return PlannedMove(row, task, move.after, move.after.end if is_plan_end else None, decision)
 
     def _note_history(self, result: Replan) -> None:

@@ -232,15 +232,15 @@ def remove_units(installation: Installation) -> list[str]:
 
 def find_units(folder: Path, installation: Installation) -> list[str]:
     """Return the names of the units that were written for these settings."""
-    found = []
+    names = []
     for path in sorted(folder.glob(f"{installation.name}*")):
         try:
             first = path.read_text(encoding="utf-8").partition("\n")[0]
         except (OSError, UnicodeError):
             continue
         if first.startswith("#") and first.endswith(f" {installation.env_file}"):
-            found.append(path.name)
-    return found
+            names.append(path.name)
+    return names
 
 
 def _stop_units(names: Sequence[str], folder: Path, installation: Installation) -> None:

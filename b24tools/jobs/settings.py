@@ -34,7 +34,7 @@ def change_list(store: Store, key: str, change: str, item: str, now: datetime, l
     check that does not exist.
     """
     if key == IGNORED:
-        item_of = {one.check: one.text for one in store.settings.acknowledged()}
+        item_of = {acknowledged.check: acknowledged.text for acknowledged in store.settings.acknowledged()}
         if change == REMOVE:
             item_of.pop(item.strip(), None)
         else:
@@ -47,15 +47,15 @@ def change_list(store: Store, key: str, change: str, item: str, now: datetime, l
             _("{key} is no list: it has one value").format(key=key),
             _("There are: {known}").format(known=", ".join([*filter(lists_people, RUNNING_SETTINGS), IGNORED])),
         )
-    found = _read_id(store, item, current if change == REMOVE else ())
-    others = [one for one in current if one != found]
-    store.settings.save(key, ",".join([*others, found] if change == ADD else others), now)
+    id_ = _read_id(store, item, current if change == REMOVE else ())
+    others = [other for other in current if other != id_]
+    store.settings.save(key, ",".join([*others, id_] if change == ADD else others), now)
 
 
 def _refuse_unknown_checks(text: str, list_checks: ListChecks) -> None:
     """Raise ConfigError for an acknowledgement of a check that does not exist; what it is about may be anything."""
-    for one in read_acknowledged(text):
-        name, known = one.check.partition(" ")[0], list_checks()
+    for acknowledged in read_acknowledged(text):
+        name, known = acknowledged.check.partition(" ")[0], list_checks()
         if name not in known:
             otherwise = _("There are: {known}").format(known=", ".join(sorted(known)))
             raise errors.ConfigError(

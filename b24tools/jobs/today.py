@@ -93,39 +93,39 @@ def read_today(tools: Tools, rules: Rules, name: str | None = None, day: date | 
     `day`: today without it; one that is over raises ConfigError, as another name does. Raises PortalError as reading
     does.
     """
-    found, team = read_team(tools, rules, name, tools.store.orders.list_open())
-    return list_work(found, team, tools.client.url, day)
+    standings, team = read_team(tools, rules, name, tools.store.orders.list_open())
+    return list_work(standings, team, tools.client.url, day)
 
 
-def list_work(found: Standings, team: Team, portal_url: str, day: date | None = None) -> Today:
+def list_work(standings: Standings, team: Team, portal_url: str, day: date | None = None) -> Today:
     """Read the work lists of these people off the lanes. Asks the portal nothing; raises ConfigError for a past day."""
-    zone = found.calendar.zone
-    today = found.now.astimezone(zone).date()
+    zone = standings.calendar.zone
+    today = standings.now.astimezone(zone).date()
     day = day or today
     if day < today:
         raise errors.UsageError(
             _("{day} is over: a work list says what is still to be done").format(day=day.isoformat()),
             _("`b24tools orders` shows what was done, `b24tools history` when it was sent."),
         )
-    start, end = (datetime.combine(one, time(), zone) for one in (day, day + timedelta(days=1)))
+    start, end = (datetime.combine(d, time(), zone) for d in (day, day + timedelta(days=1)))
     people = [
         (person, department)
         for department, members in team.groups
-        for one in members
-        if (person := found.portal.people.get(one.id, one)).active
+        for member in members
+        if (person := standings.portal.people.get(member.id, member)).active
     ]
-    slots = {person.id: found.workload.slots_between(person.id, start, end) for person, _home in people}
+    slots = {person.id: standings.workload.slots_between(person.id, start, end) for person, _home in people}
     lines: Mapping[int, tuple[OrderRow | None, Sequence[LineStanding], LineStanding | None]] = {
-        line.task.id: (order.row, order.lines, line) for order in found.orders for line in order.lines if line.task
+        line.task.id: (order.row, order.lines, line) for order in standings.orders for line in order.lines if line.task
     }
-    tasks = {task.id: task for task in found.portal.open}
+    tasks = {task.id: task for task in standings.portal.open}
 
     def describe(person: Person, slot: Slot) -> Job:
         order, others, line = lines.get(slot.task.id, (None, (), None))
         before = others[line.after] if line and line.after is not None else None
         span = None
         with suppress(NoWorkingTime):
-            span = found.workload.span_of(person.id, slot.task.id)
+            span = standings.workload.span_of(person.id, slot.task.id)
         return Job(
             slot,
             tasks[slot.task.id],
@@ -140,17 +140,17 @@ def list_work(found: Standings, team: Team, portal_url: str, day: date | None = 
             person,
             department,
             tuple(describe(person, slot) for slot in slots[person.id]),
-            _work_between(found, person, start, end),
+            _work_between(standings, person, start, end),
             tuple(
                 (away.start, away.end)
-                for away in found.portal.absences.get(person.id, ())
+                for away in standings.portal.absences.get(person.id, ())
                 if away.start < end and away.end > start
             ),
         )
         for person, department in people
     ]
-    next_day = None if any(one.work_s for one in lists) else _find_working_day(found, [p for p, _home in people], day)
-    return Today(day, tuple(lists), next_day, portal_url, found.now, found.warnings)
+    next_day = None if any(w.work_s for w in lists) else _find_working_day(standings, [p for p, _home in people], day)
+    return Today(day, tuple(lists), next_day, portal_url, standings.now, standings.warnings)
 
 
 def _describe_before(line: LineStanding | None) -> Before | None:
@@ -160,16 +160,16 @@ def _describe_before(line: LineStanding | None) -> Before | None:
     return Before(line.task.id, line.row.position, person or None, line.span[1] if line.span else None)
 
 
-def _work_between(found: Standings, person: Person, start: datetime, end: datetime) -> int:
-    line = found.workload.line_of(person.id)
+def _work_between(standings: Standings, person: Person, start: datetime, end: datetime) -> int:
+    line = standings.workload.line_of(person.id)
     return line.worked(end) - line.worked(start)
 
 
-def _find_working_day(found: Standings, people: Iterable[Person], day: date) -> date | None:
+def _find_working_day(standings: Standings, people: Iterable[Person], day: date) -> date | None:
     """Find the first day after this on which one of them works."""
     people = list(people)
     for later in (day + timedelta(days=n) for n in range(1, LOOK_AHEAD)):
-        start, end = (datetime.combine(one, time(), found.calendar.zone) for one in (later, later + timedelta(days=1)))
-        if any(_work_between(found, person, start, end) for person in people):
+        start, end = (datetime.combine(d, time(), standings.calendar.zone) for d in (later, later + timedelta(days=1)))
+        if any(_work_between(standings, person, start, end) for person in people):
             return later
     return None

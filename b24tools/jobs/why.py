@@ -102,9 +102,9 @@ def explain(store: Store, task_id: int, folder: Location) -> Why:
 
 def _explain(task_id: int, decision: Decision) -> Why:
     details = decision.details
-    winner = next(one for one in decision.candidates if one["id"] == decision.responsible_id)
-    candidates = tuple(_considered(one, winner, decision) for one in decision.candidates)
-    able = [one for one in candidates if one.finish and not one.chosen and "outside" not in one.causes]
+    winner = next(record for record in decision.candidates if record["id"] == decision.responsible_id)
+    candidates = tuple(_considered(record, winner, decision) for record in decision.candidates)
+    able = [person for person in candidates if person.finish and not person.chosen and "outside" not in person.causes]
     return Why(
         task_id=task_id,
         order=str(details.get("order") or ""),
@@ -117,7 +117,7 @@ def _explain(task_id: int, decision: Decision) -> Why:
         not_before=from_text(details.get("not_before")),
         after=details.get("after"),
         margin_s=details.get("margin_s"),
-        chosen=next(one for one in candidates if one.chosen),
+        chosen=next(person for person in candidates if person.chosen),
         second=next(iter(able), None),
         candidates=candidates,
         others=int(details.get("others") or 0),
@@ -134,16 +134,16 @@ def explain_order(store: Store, name: str, folder: Location) -> tuple[list[Why],
     Raises ConfigError for an order that was not sent with this data folder, or a number that several orders have.
     """
     order = find_order(store.orders, name, folder)
-    found, warnings = [], []
+    decisions, warnings = [], []
     for row in store.orders.lines([order.id]).values():
         if row.task_id is None:
             warnings.append(_('"{position}" has no task').format(position=row.position))
             continue
         try:
-            found.append(explain(store, row.task_id, folder))
+            decisions.append(explain(store, row.task_id, folder))
         except errors.ConfigError as error:
             warnings.append(error.message)
-    return found, warnings
+    return decisions, warnings
 
 
 def _find_now(store: Store, why: Why) -> Now | None:
@@ -157,7 +157,7 @@ def _find_now(store: Store, why: Why) -> Now | None:
     order, lines = store.orders.read([order_id])[order_id], list(store.orders.lines([order_id]).values())
     number, line = next((number, line) for number, line in enumerate(lines) if line.task_id == why.task_id)
     person_id, seen = line.responsible_id, order.standing.get("people") or ()
-    written_at = max([why.decided_at, *(one.assigned_at for one in lines if one.assigned_at)])
+    written_at = max([why.decided_at, *(other.assigned_at for other in lines if other.assigned_at)])
     if order.changed_at and order.changed_at >= written_at and len(seen) == len(lines):  # it is of these lines
         person_id = seen[number] or person_id
     closed_at, person_id = store.tasks.closing(why.task_id) or (None, person_id)
@@ -167,7 +167,7 @@ def _find_now(store: Store, why: Why) -> Now | None:
     start, finish = (None, None) if is_with_another else (line.start, line.end)
     if closed_at is None and (person_id, start, finish) == (why.chosen.id, why.chosen.start, why.chosen.finish):
         return None
-    names = {one.id: one.name for one in why.candidates} | store.people.names()
+    names = {person.id: person.name for person in why.candidates} | store.people.names()
     seen_at = order.changed_at if is_with_another else None
     return Now(person_id, names.get(person_id, f"#{person_id}"), start, finish, closed_at, seen_at)
 

@@ -169,8 +169,8 @@ class Check:
         A missing scope is reported by the check of the scopes.
         """
         try:
-            found = self.look(exam, *orders)
-            findings = [found] if isinstance(found, Finding) else list(found or ())
+            result = self.look(exam, *orders)
+            findings = [result] if isinstance(result, Finding) else list(result or ())
         except NotLookedAt:
             return []
         except errors.PortalError as error:

@@ -49,14 +49,14 @@ class Company:
             self.departments, self.production = exam[departments], find_production(exam)
         except errors.PortalError:  # see the check of production
             self.departments, self.production = [], []
-        named = {exam.settings.fallback_user or 0, *(one.head_id or 0 for one in self.departments), *exam.people.people}
+        named = {exam.settings.fallback_user or 0, *(d.head_id or 0 for d in self.departments), *exam.people.people}
         ids = sorted(
             (named | exam.excluded | exam.hidden | exam.opted_out) - {0} - {int(row["ID"]) for row in self._first.rows}
         )
         self._named = batch.add_chunked(lambda some: queries.people_by_id(some, "LAST_LOGIN"), ids)
         self._crew = None
         if self.production and not self._first.complete and self._first.error is None:
-            self._params = queries.people_of([one.id for one in self.production], "LAST_LOGIN")
+            self._params = queries.people_of([department.id for department in self.production], "LAST_LOGIN")
             self._crew = add_pages(batch, USERS, self._params, length=min(queries.PEOPLE_PAGES, batch.room))
 
     @cached_property
@@ -90,7 +90,7 @@ class Company:
     @cached_property
     def crew(self) -> list[Person]:
         """Those who can be given work."""
-        homes = {one.id for one in self.production[1:]}
+        homes = {department.id for department in self.production[1:]}
         people = [person for person in self.staff.people.values() if person.id not in self._excluded]
         return [person for person in people if person.active and homes & set(person.department_ids)]
 
@@ -118,9 +118,9 @@ COMPANY = (*DEPARTMENTS, everybody, company)
 
 def find_production(exam: Examination) -> list[Department]:
     """Return the production department and all below it."""
-    found = {one.id: one for one in exam[departments]}
-    root = find_root(found.values(), exam.settings.department)
-    return [found[id_] for id_ in Staff(found.values(), (), root.id).below(root.id)] if root else []
+    by_id = {department.id: department for department in exam[departments]}
+    root = find_root(by_id.values(), exam.settings.department)
+    return [by_id[id_] for id_ in Staff(by_id.values(), (), root.id).below(root.id)] if root else []
 
 
 def name_with_id(one: Person | Department) -> str:
@@ -137,7 +137,7 @@ def check_department(exam: Examination) -> Finding:
     below = len(production) - 1
     count = ngettext("{n} department", "{n} departments", below).format(n=below)
     detail = _("{name}, {below} below it").format(name=name_with_id(production[0]), below=count)
-    same = [f"#{one.id}" for one in shown if same_name(one.name) == same_name(wanted)]
+    same = [f"#{department.id}" for department in shown if same_name(department.name) == same_name(wanted)]
     if len(same) > 1 and not wanted.isdecimal():
         fix = _("Set B24_DEPARTMENT to the id of the right one.")
         return warn(_("{department}; several have this name: {ids}"), fix, department=detail, ids=listed(same))
@@ -155,7 +155,7 @@ def check_people(exam: Examination) -> Finding:
     if not crew:
         return fail(detail, _("Put people into the departments below production; see excluded_users, too."))
     homes = {home for person in crew for home in person.department_ids}
-    empty = [name_with_id(one) for one in exam[company].production[1:] if not homes & set(staff.below(one.id))]
+    empty = [name_with_id(d) for d in exam[company].production[1:] if not homes & set(staff.below(d.id))]
     if empty:
         fix = _("Put people there, or delete the department: its work goes to B24_FALLBACK_USER, or fails.")
         return warn(_("{people}; no active people in {departments}"), fix, people=detail, departments=listed(empty))
@@ -200,11 +200,11 @@ def check_names(exam: Examination) -> Finding | None:
     by_name: dict[str, list[Department]] = defaultdict(list)
     for department in find_production(exam)[1:]:
         by_name[same_name(department.name)].append(department)
-    twice = [sorted(same, key=lambda one: one.id) for same in by_name.values() if len(same) > 1]
+    twice = [sorted(same, key=lambda department: department.id) for same in by_name.values() if len(same) > 1]
     if not twice:
         return ok(_("every department below production has a name of its own")) if by_name else None
     fix = _("Rename them, unless Исполнитель of the orders tells them apart: else their people are taken together.")
-    names = [f"{same[0].name} ({', '.join(f'#{one.id}' for one in same)})" for same in twice]
+    names = [f"{same[0].name} ({', '.join(f'#{department.id}' for department in same)})" for same in twice]
     return warn(_("several departments of one name: {names}"), fix, names=listed(names))
 
 
@@ -216,14 +216,14 @@ def check_each_position(exam: Examination) -> list[Finding]:
 
 @checks.add("positions", lambda: _("positions"), *COMPANY)
 def check_positions(exam: Examination) -> Finding | None:
-    found = _look_at_positions(exam)
-    bad = [finding.about for finding in found if finding.fix]
+    findings = _look_at_positions(exam)
+    bad = [finding.about for finding in findings if finding.fix]
     if len(bad) > MOST_POSITIONS:
         fix = _("As above; is B24_DEPARTMENT the right department?")
         return fail(_("likewise: {names}"), fix, names=listed(bad[MOST_POSITIONS:]))
-    if not found:
+    if not findings:
         return ok(_("no order was sent yet: `b24tools doctor --order FILE` looks at one"))
-    names = listed([finding.about for finding in found])
+    names = listed([finding.about for finding in findings])
     return None if bad else ok(_("all of past orders and of B24_ROUTE have people: {names}"), names=names)
 
 

@@ -188,31 +188,31 @@ def check_inbox(exam: Examination) -> Iterator[Finding]:
     """Look into the folders that `assign --inbox` has taken orders from."""
     for folder in require(exam.database).notices.inboxes():
         try:
-            found = inbox.inspect(folder)
+            waiting = inbox.inspect(folder)
         except FileNotFoundError:
             continue
         except OSError as error:
             fix = _("Let the user of this command read it.")
             yield warn(_("{path}: {reason}"), fix, path=folder, reason=os_reason(error))
             continue
-        since = clock.known_moment(found.oldest, exam.now)
-        values: dict[str, Any] = {"path": folder, "n": found.files, "failed": found.failed}
+        since = clock.known_moment(waiting.oldest, exam.now)
+        values: dict[str, Any] = {"path": folder, "n": waiting.files, "failed": waiting.failed}
         values["moment"] = f"{since.astimezone(exam.now.tzinfo):%d.%m.%Y %H:%M}" if since else "?"
         if since and exam.now - since > inbox.LONG_WAIT:
             text = ngettext(
                 "{path}: {n} order waits, the oldest since {moment}",
                 "{path}: {n} orders wait, the oldest since {moment}",
-                found.files,
+                waiting.files,
             )
             yield fail(text, _("`b24tools assign --inbox {path}` says why; does cron run it?"), **values)
-        if found.failed:
-            text = ngettext("{path}: {failed} bad order", "{path}: {failed} bad orders", found.failed)
+        if waiting.failed:
+            text = ngettext("{path}: {failed} bad order", "{path}: {failed} bad orders", waiting.failed)
             yield warn(text, _("Read why in {path}/failed, send them again from 1C, delete the files."), **values)
         elif not since or exam.now - since <= inbox.LONG_WAIT:
-            yield ok(ngettext("{path}: {n} order waits", "{path}: {n} orders wait", found.files), **values)
-        if found.others:
+            yield ok(ngettext("{path}: {n} order waits", "{path}: {n} orders wait", waiting.files), **values)
+        if waiting.others:
             fix = _("Names of orders end in .json or .json.gz: rename them, or take them away.")
-            yield warn(_("{path}: no orders, never taken: {names}"), fix, path=folder, names=listed(found.others))
+            yield warn(_("{path}: no orders, never taken: {names}"), fix, path=folder, names=listed(waiting.others))
 
 
 @checks.add("backup", lambda: _("backup"))

@@ -32,9 +32,9 @@ def examine(
             except errors.B24ToolsError as error:
                 exam.failure = error
         runs = [check.run(exam) for check in (*CHECKS, *order.file_checks)]
-        runs += [check.run(exam, one) for one in exam.orders for check in order.checks]
+        runs += [check.run(exam, given) for given in exam.orders for check in order.checks]
         runs += [probe.run(exam)] if probe else []
-    findings = [finding for found in runs for finding in found]
+    findings = [finding for reports in runs for finding in reports]
     check = Check(IGNORED, lambda: IGNORED, machine.checks.section, _find_unknown)
     return [*(_acknowledge(exam, finding) for finding in findings), *check.run(exam)]
 
@@ -49,16 +49,16 @@ def _find_unknown(exam: Examination) -> Iterator[Finding]:
     """Find what is acknowledged of no check."""
     names = list_names()
     fix = _('`b24tools doctor --json` has the names; `b24tools config doctor_ignore remove "{name}"` takes it away.')
-    for one in exam.acknowledged:
-        if one.check.partition(" ")[0] not in names:
-            yield warn(_("there is no check “{name}”"), fix, name=one.check)
+    for acknowledged in exam.acknowledged:
+        if acknowledged.check.partition(" ")[0] not in names:
+            yield warn(_("there is no check “{name}”"), fix, name=acknowledged.check)
 
 
 def _acknowledge(exam: Examination, finding: Report) -> Report:
     """Add what is known of what is not ok."""
-    for one in exam.acknowledged if finding.status != "ok" else ():
-        if one.covers(finding.check, exam.now.date()):
-            return replace(finding, known=f"{one.until:%d.%m.%Y} {one.note}".rstrip())
+    for acknowledged in exam.acknowledged if finding.status != "ok" else ():
+        if acknowledged.covers(finding.check, exam.now.date()):
+            return replace(finding, known=f"{acknowledged.until:%d.%m.%Y} {acknowledged.note}".rstrip())
     return finding
 
 

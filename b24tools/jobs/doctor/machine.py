@@ -228,7 +228,7 @@ def check_cache(exam: Examination) -> Finding:
 
 def _find_existing(path: Path) -> Path:
     """Return the path, or the nearest folder above it that exists."""
-    return next(one for one in (path, *path.parents) if os.access(one, os.F_OK))
+    return next(folder for folder in (path, *path.parents) if os.access(folder, os.F_OK))
 
 
 def _name_user(path: Path | None = None) -> str:

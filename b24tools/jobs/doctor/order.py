@@ -110,7 +110,7 @@ def check_performer(exam: Examination, order: Order) -> Finding | None:
     staff = exam[company].staff
     department = staff.department_named(order.department)
     if department is None:
-        nearest = nearest_name(order.department, (one.name for one in staff.departments.values()))
+        nearest = nearest_name(order.department, (other.name for other in staff.departments.values()))
         detail = _("“{name}” is no department: {otherwise}")
         if nearest:
             detail = _("“{name}” is no department: {otherwise}; the nearest is “{nearest}”{letters}")
@@ -131,15 +131,15 @@ def check_manager(exam: Examination, order: Order) -> Finding | None:
         return None
     pending = exam[managers].get(order.manager)
     namesakes = pending.value if pending else []
-    found = [name_with_id(one) for one in namesakes if one.active and matches_person(order.manager or "", one)]
-    if len(found) == 1:
-        return ok(_("{text} is {name}, and will watch"), text=order.manager, name=found[0])
+    names = [name_with_id(who) for who in namesakes if who.active and matches_person(order.manager or "", who)]
+    if len(names) == 1:
+        return ok(_("{text} is {name}, and will watch"), text=order.manager, name=names[0])
     detail = _("“{text}” may be {names}: the task gets no observer")
-    if not found:
+    if not names:
         detail = _("the portal has no “{text}”: the task gets no observer") + "{letters}"
     fix = _("Write it in 1C as on the portal: surname, given name, patronymic.")
     return warn(
-        detail, fix, text=order.manager, names=listed(found), letters=describe_near_manager(order.manager, namesakes)
+        detail, fix, text=order.manager, names=listed(names), letters=describe_near_manager(order.manager, namesakes)
     )
 
 

@@ -12,7 +12,7 @@ from b24tools.scheduling import portal_hours
 
 checks = Checks(lambda: "people.json")
 
-schedules = Need(lambda batch, exam: {one: batch.add(queries.schedule(one)) for one in exam.people.schedules})
+schedules = Need(lambda batch, exam: {number: batch.add(queries.schedule(number)) for number in exam.people.schedules})
 
 
 @checks.add("people_file", lambda: _("people"), *COMPANY)
@@ -22,10 +22,10 @@ def check_people_file(exam: Examination) -> Finding | None:
     if not ids:
         return None
     everyone = exam[company]
-    gone = [everyone.describe(one) for one in ids if not everyone.is_active(one)]
+    gone = [everyone.describe(user_id) for user_id in ids if not everyone.is_active(user_id)]
     if gone:
         return warn(listed(gone), _("Correct these ids in people.json, or leave them out."))
-    slow = [everyone.describe(one) for one in ids if exam.people.of(one).rate != 1]
+    slow = [everyone.describe(user_id) for user_id in ids if exam.people.of(user_id).rate != 1]
     count = ngettext("{n} person works in a way of their own", "{n} people work in a way of their own", len(ids))
     detail = count.format(n=len(ids))
     return ok(_("{people}; another rate: {names}"), people=detail, names=listed(slow)) if slow else ok(detail)
@@ -34,30 +34,30 @@ def check_people_file(exam: Examination) -> Finding | None:
 @checks.add("people_hours", lambda: _("hours"), schedules)
 def check_hours(exam: Examination) -> list[Finding]:
     """Read every schedule that is named."""
-    found = []
+    findings = []
     for number, answer in exam[schedules].items():
         read = portal_hours.from_schedule(answer.value, exam.settings.zone)
         name = _("schedule {id}").format(id=number)
         if read is None:
             detail = _("it is not on the portal, may not be read, or has no hours to plan by: the usual hours count")
             fix = _("Correct the number in people.json: it stands in the address when a schedule is opened.")
-            found.append(warn(detail, fix, about=name))
+            findings.append(warn(detail, fix, about=name))
         elif read[1]:
             detail = "; ".join([write_hours(read[0]), *read[1]])
-            found.append(warn(detail, _("Correct the schedule on the portal."), about=name))
+            findings.append(warn(detail, _("Correct the schedule on the portal."), about=name))
         else:
-            found.append(ok(write_hours(read[0]), about=name))
-    return found
+            findings.append(ok(write_hours(read[0]), about=name))
+    return findings
 
 
 @checks.add("people_names", lambda: _("positions"), *COMPANY)
 def check_names(exam: Examination) -> Finding | None:
     """Find names of departments and positions that mean nothing: they change nothing, without a word."""
     file, staff = exam.people, exam[company].staff
-    departments = {same_name(one.name): one.name for one in staff.departments.values()}
+    departments = {same_name(department.name): department.name for department in staff.departments.values()}
     ids = set(map(str, staff.departments))
     positions = departments.keys() | set(map(same_name, [*file.departments_of, *exam.positions, *exam.settings.route]))
-    names = [name for one in file.people.values() for name in (*one.only, *one.never)]
+    names = [name for terms in file.people.values() for name in (*terms.only, *terms.never)]
     unknown = [name for name in file.departments_of.values() if same_name(name) not in departments]
     unknown += [name for name in file.schedules_of if same_name(name) not in departments and name not in ids]
     unknown += [name for name in names if same_name(name) not in positions]

@@ -28,10 +28,10 @@ checks = Checks(lambda: _("Working time"))
 
 def _add_absences(batch: Batch, exam: Examination) -> tuple[list[int], list[Pending[Mapping[str, Any]]]]:
     """Ask for the absences of people of production; return these, and the answers."""
-    homes = {one.id for one in find_production(exam)}
+    homes = {department.id for department in find_production(exam)}
     rows = exam[everybody].read().rows
-    found = (int(row["ID"]) for row in rows if homes & set(map(int_or_zero, php_values(row.get("UF_DEPARTMENT")))))
-    workers = list(islice(found, MOST_ABSENT))
+    members = (int(row["ID"]) for row in rows if homes & set(map(int_or_zero, php_values(row.get("UF_DEPARTMENT")))))
+    workers = list(islice(members, MOST_ABSENT))
     span = _absence_span(exam)
     return workers, batch.add_chunked(lambda ids: queries.absences(ids, *span), workers)
 

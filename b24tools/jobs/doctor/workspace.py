@@ -55,8 +55,8 @@ def _warn_of_alike(setting: str, wanted: str, id: int, name: str) -> Finding:
 
 def find_project(exam: Examination) -> Project | None:
     """Return the project for the tasks, unless there is none, or it cannot be read."""
-    found = exam[projects]
-    return found.value[0] if found.error is None and found.value else None
+    answer = exam[projects]
+    return answer.value[0] if answer.error is None and answer.value else None
 
 
 def may_create_tasks(exam: Examination) -> bool:
@@ -66,24 +66,24 @@ def may_create_tasks(exam: Examination) -> bool:
 
 @checks.add("group", lambda: _("project"), owner, projects, alike_projects, may_create)
 def check_project(exam: Examination) -> Finding:
-    found, wanted = exam[projects].value, exam.settings.group
-    if not found:
+    matches, wanted = exam[projects].value, exam.settings.group
+    if not matches:
         fix = _("Create the project by hand, or set B24_GROUP to an existing one, by name or id.")
         if wanted.isdecimal():
             return fail(_("the portal has no project {id}"), fix, id=wanted)
         if alike := next((project for asked in exam[alike_projects] for project in asked.value), None):
             return _warn_of_alike("B24_GROUP", wanted, alike.id, alike.name)
         return warn(_("“{name}” is not there: the first order makes it, if the owner may"), fix, name=wanted)
-    name = f"{found[0].name} (#{found[0].id})"
-    if found[0].archived:
+    name = f"{matches[0].name} (#{matches[0].id})"
+    if matches[0].archived:
         fix = _("Take the project out of the archive, or set B24_GROUP to another one.")
         return fail(_("{name} is archived: it takes no tasks"), fix, name=name)
     if not exam[owner].value.admin and not may_create_tasks(exam):
         fix = _("Make the owner a member of the project, with the right to create tasks; its tool “Tasks” must be on.")
         return fail(_("{name}: the webhook's owner may not make tasks there"), fix, name=name)
-    if len(found) > 1:
+    if len(matches) > 1:
         archived = _("(archived)")
-        others = [f"#{other.id} {archived}" if other.archived else f"#{other.id}" for other in found[1:]]
+        others = [f"#{other.id} {archived}" if other.archived else f"#{other.id}" for other in matches[1:]]
         fix = _("Set B24_GROUP to the id of the right one.")
         return warn(_("{name}; others of that name: {ids}"), fix, name=name, ids=listed(others))
     return ok(name)
@@ -139,20 +139,20 @@ def check_mandatory_fields(exam: Examination) -> Finding:
 @checks.add("folder", lambda: _("folder"), storage, folder, alike_folders)
 def check_folder(exam: Examination) -> Finding:
     name = exam.settings.folder
-    root, found = exam[storage].value, exam[folder]
+    root, answer = exam[storage].value, exam[folder]
     if name.isdecimal():
-        if found.error is None:
+        if answer.error is None:
             return ok(f"#{name}")
-        if isinstance(found.error, errors.PortalBusy):
-            raise found.error
+        if isinstance(answer.error, errors.PortalBusy):
+            raise answer.error
         detail = _("B24_FOLDER={id}: the folder cannot be read: {reason}")
         fix = _("Give the id from the folder's address on the company drive, or the folder's name.")
-        return fail(detail, fix, id=name, reason=found.error.message)
+        return fail(detail, fix, id=name, reason=answer.error.message)
     if root is None:
         fix = _("Let the webhook's owner use the company drive, or set B24_FOLDER to the id of a folder.")
         return fail(_("the portal shows no common storage for files"), fix)
-    folders = [id_ for id_, _name, kind in found.value if kind == "folder"]
-    if not folders and found.value:
+    folders = [id_ for id_, _name, kind in answer.value if kind == "folder"]
+    if not folders and answer.value:
         fix = _("Rename that file, or set B24_FOLDER to another name.")
         return fail(_("“{name}” is a file on the company drive, not a folder"), fix, name=name)
     if not folders:

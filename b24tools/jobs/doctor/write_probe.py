@@ -112,14 +112,14 @@ def _look(exam: Examination, client: Client, added: Row, task_id: int, fields: M
     batch = client.new_batch()
     server = batch.add(queries.server_time())
     task = batch.add(queries.task(task_id, LOOKED_AT))
-    found = batch.add(queries.tasks_by_key([key]))
+    by_key = batch.add(queries.tasks_by_key([key]))
     history = batch.add(queries.task_history(task_id, UTC))
     listed = batch.add(queries.listed_chat(task_id))
     later = batch.add(queries.task(task_id, ("ID", "CHAT_ID", "ACTIVITY_DATE")))  # last: it may make one
     batch.send()
     looks: dict[str, Callable[[], Finding]] = {
         "portal": lambda: ok(f"b24tools {__version__}; {kind}; {exam.now.isoformat(timespec='minutes')}"),
-        "filter": lambda: _look_at_filter([row.get("xmlId") for row in found.value], key),
+        "filter": lambda: _look_at_filter([row.get("xmlId") for row in by_key.value], key),
         "zones": lambda: _look_at_zones(exam, task.value, fields["DEADLINE"], server.value),
         "calendar": lambda: _look_at_stamps(exam),
         "chat": lambda: _look_at_chat(added, task.value, listed.value, later.value),

@@ -90,7 +90,7 @@ def read_body(body: bytes, content_type: str = "", scrub: Callable[[str], str] =
         _check_count(len(raw))
         pairs = _read_pairs(text)
         stored = _hide_pairs(raw, pairs, scrub)
-        hashed = "&".join(one for one, (key, _value) in zip(raw, pairs, strict=True) if not _is_auth(key.lstrip()))
+        hashed = "&".join(part for part, (key, _value) in zip(raw, pairs, strict=True) if not _is_auth(key.lstrip()))
     try:
         fields = php_query.nest(pairs, max_depth=MOST_DEPTH)
     except ValueError:  # an index of thousands of digits is beyond all limits, too
@@ -179,8 +179,8 @@ def _unpack(value: Any) -> Any:
 def _read_pairs(form: str) -> list[tuple[str, str]]:
     """Read a form's pairs; it is decoded in one go unless that would add an `&` or `=` to those between them."""
     if _SEPARATOR.search(form) is None:
-        return [(key, value) for key, _equals, value in (one.partition("=") for one in unquote_plus(form).split("&"))]
-    parts = (one.partition("=") for one in form.split("&"))
+        return [(key, value) for key, _equals, value in (part.partition("=") for part in unquote_plus(form).split("&"))]
+    parts = (part.partition("=") for part in form.split("&"))
     return [(unquote_plus(key), unquote_plus(value)) for key, _equals, value in parts]
 
 
@@ -232,7 +232,7 @@ def _hide_pairs(raw: Sequence[str], pairs: Sequence[tuple[str, str]], scrub: Cal
     everything = "&".join([*shown, *plain])
     if scrub(everything) == everything:
         return "&".join(shown)
-    return "&".join("=".join(map(scrub, one.split("=", 1))) for one in shown)
+    return "&".join("=".join(map(scrub, part.split("=", 1))) for part in shown)
 
 
 def _text(value: Any) -> str:

@@ -73,7 +73,7 @@ def check(
     """
     event = payload.read_body(body, content_type, scrub)
     # in constant time, as far as the tokens' number allows
-    matches = [hmac.compare_digest(event.token.encode("utf-8", "replace"), one.encode()) for one in tokens if one]
+    matches = [hmac.compare_digest(event.token.encode("utf-8", "replace"), token.encode()) for token in tokens if token]
     if not any(matches):
         raise Refusal(
             403,
@@ -214,9 +214,9 @@ def _apply(
     deleted: list[int] = []
     people: list[Person] = []
     try:
-        found, missing, admin = _read_tasks(client, zone, list(names), outcomes)
-        people = _read_unknown_people(store, client, found)
-        tasks = found
+        fresh, missing, admin = _read_tasks(client, zone, list(names), outcomes)
+        people = _read_unknown_people(store, client, fresh)
+        tasks = fresh
         # to somebody who sees everything it is deleted; to others it may only be out of sight
         deleted = [task_id for task_id in missing if admin or DELETED in names[task_id]]
     except errors.PortalBusy:
@@ -279,9 +279,9 @@ def _read_unknown_people(store: Store, client: Client, tasks: Sequence[TaskRecor
     names = {task.responsible_id: task.responsible_name for task in tasks if task.status == Status.COMPLETED}
     unknown = sorted(names.keys() - store.people.known()) if names else []
     try:
-        found = queries.fetch_people(client, unknown)
+        people = queries.fetch_people(client, unknown)
     except errors.PortalBusy:
         raise
     except errors.PortalError:  # without the right to see people the names in the tasks must do
-        found = {}
-    return [found.get(user_id) or queries.unknown_person(user_id, names[user_id]) for user_id in unknown]
+        people = {}
+    return [people.get(user_id) or queries.unknown_person(user_id, names[user_id]) for user_id in unknown]

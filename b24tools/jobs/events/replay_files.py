@@ -82,7 +82,7 @@ def read(name: str, data: bytes) -> list[Found]:
         return [Found(name, refusal=payload.unreadable(_("the compressed file is cut off or damaged")))]
     lines = text.split("\n")
     starts = [0, *(newline.end() for newline in re.finditer("\n", text))]
-    found: list[Found] = []
+    entries: list[Found] = []
     used: set[int] = set()
     inside: set[int] = set()  # of a record that could be read
     is_log = any(_HEADER.match(line) for line in lines)
@@ -90,7 +90,7 @@ def read(name: str, data: bytes) -> list[Found]:
     def add(line: int, items: list[Item]) -> None:
         for path, item in items:
             place = f"{name}:{line + 1}{path}"
-            found.append(Found(place, item) if isinstance(item, Event) else Found(place, refusal=item))
+            entries.append(Found(place, item) if isinstance(item, Event) else Found(place, refusal=item))
 
     for start, end, is_bare, items in _search(text):
         first, last = (bisect.bisect_right(starts, position) - 1 for position in (start, end - 1))
@@ -114,16 +114,16 @@ def read(name: str, data: bytes) -> list[Found]:
             is_log = is_log or bool(escaped)
             if not escaped:
                 rest.append(number)
-    rest = [number for number in rest if not found or re.search(r"\w", lines[number])]  # brackets between events
-    if rest and found and not any(one.event for one in found):
-        return found  # what is around something broken may be a part of it
-    if rest and found and (is_log or any(_TIME.search(lines[number]) for number in rest)):
+    rest = [number for number in rest if not entries or re.search(r"\w", lines[number])]  # brackets between events
+    if rest and entries and not any(entry.event for entry in entries):
+        return entries  # what is around something broken may be a part of it
+    if rest and entries and (is_log or any(_TIME.search(lines[number]) for number in rest)):
         message = ngettext("{n} line is no event", "{n} lines are no events, this is the first", len(rest))
         refusal = Refusal(400, message.format(n=len(rest)))
-        found.append(Found(f"{name}:{rest[0] + 1}", refusal=refusal, is_note=True))
-    elif rest or not found:
-        found.append(_refuse(name, rest, lines))
-    return found
+        entries.append(Found(f"{name}:{rest[0] + 1}", refusal=refusal, is_note=True))
+    elif rest or not entries:
+        entries.append(_refuse(name, rest, lines))
+    return entries
 
 
 def _refuse(name: str, rest: list[int], lines: list[str]) -> Found:
@@ -191,9 +191,9 @@ def _unescape(line: str) -> Iterator[str]:
     if "&quot;" in line or "&#" in line:
         yield html.unescape(line)
     if "\\" in line:
-        line = _HEX.sub(lambda found: bytes.fromhex(found[0].replace("\\x", "")).decode("utf-8", "replace"), line)
+        line = _HEX.sub(lambda match: bytes.fromhex(match[0].replace("\\x", "")).decode("utf-8", "replace"), line)
         yield line
-        yield _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], line)
+        yield _ESCAPE.sub(lambda match: chr(int(match[1], 16)) if match[1] else match[2], line)
 
 
 def _search(text: str) -> Iterator[tuple[int, int, bool, list[Item]]]:
@@ -312,8 +312,8 @@ def _fields_of(record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         yield "request", record["request"]
         return
     params = record.get("params")
-    if isinstance(params, list) and all(isinstance(one, dict) and "name" in one for one in params):  # HAR's form
-        pairs = [(str(one["name"]), str(one.get("value", ""))) for one in params]
+    if isinstance(params, list) and all(isinstance(param, dict) and "name" in param for param in params):  # HAR's form
+        pairs = [(str(param["name"]), str(param.get("value", ""))) for param in params]
         if any(_ENCODED.search(key) for key, _value in pairs):  # Chrome leaves them encoded
             pairs = [(unquote_plus(key), unquote_plus(value)) for key, value in pairs]
         yield "text", urlencode(pairs, errors="replace")
@@ -321,8 +321,8 @@ def _fields_of(record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _identify(item: Item) -> Any:
-    place, found = item
-    return (found.name, payload.task_of(found), found.sent_at) if isinstance(found, Event) else (place, found.message)
+    place, entry = item
+    return (entry.name, payload.task_of(entry), entry.sent_at) if isinstance(entry, Event) else (place, entry.message)
 
 
 def _read_text(text: str, path: str, depth: int, name: str = "") -> Iterator[Item]:

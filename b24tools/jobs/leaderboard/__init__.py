@@ -183,12 +183,12 @@ def board(
     members = source.leaderboard.active_by_department(rules.hidden) if is_sized else {}
     counted = _choose_counted(closed, rules, members, scope, teams=teams)
     ranked, ranked_before = (  # places that are frozen stay, whoever has opted out since
-        _choose_counted(one, rules if teams else one.rules, members, scope, teams=teams)
-        for one in (closed, closed_before)
+        _choose_counted(totals, rules if teams else totals.rules, members, scope, teams=teams)
+        for totals in (closed, closed_before)
     )
     before = _entries(ranked_before, closed_before, members, teams=teams)
-    total_tasks = sum(one.tasks for one in counted)
-    total_estimate_s = sum(one.estimate_s for one in counted)
+    total_tasks = sum(total.tasks for total in counted)
+    total_estimate_s = sum(total.estimate_s for total in counted)
     total_hours = _hours(total_estimate_s)
     entries = _entries(ranked, closed, members, teams=teams)
     rows = _ranked(entries, _earlier_places(before, by), by) if by == TASKS or total_hours else []
@@ -233,7 +233,7 @@ def board(
         benchmarks=benchmarks,
         namesakes=_find_namesakes(rows),
         goal=None if closed.season else _find_goal(source, period, rules, members, scope, (total_tasks, total_hours)),
-        others=_sum_others([one for one in counted if one.user_id in absent | closed.rules.opted_out]),
+        others=_sum_others([total for total in counted if total.user_id in absent | closed.rules.opted_out]),
         season=closed.season,
         rules=closed.rules,
         rules_differ=closed.rules != rules,
@@ -262,35 +262,35 @@ def read_joint_board(
             rules = source.settings.counting_rules(zone)
             emails = source.people.emails()
             absent = {email for user_id in rules.hidden | rules.opted_out if (email := emails.get(user_id))}
-            current, previous = (board(source, one, now=now, teams=teams) for one in (own, own.before))
+            current, previous = (board(source, span, now=now, teams=teams) for span in (own, own.before))
             portals.append(_Portal(profile, current, previous, {} if teams else emails, absent))
-    absent = {email for one in portals for email in one.absent}
+    absent = {email for portal in portals for email in portal.absent}
     numbers: dict[Hashable, int] = {}
-    entries, accounts = _join([(one, one.board) for one in portals], absent, numbers, teams=teams)
-    before, _accounts = _join([(one, one.before) for one in portals], absent, numbers, teams=teams)
-    boards = tuple(one.board for one in portals)
-    total_hours = _hours(sum(one.total_estimate_s for one in boards))
+    entries, accounts = _join([(portal, portal.board) for portal in portals], absent, numbers, teams=teams)
+    before, _accounts = _join([(portal, portal.before) for portal in portals], absent, numbers, teams=teams)
+    boards = tuple(portal.board for portal in portals)
+    total_hours = _hours(sum(part.total_estimate_s for part in boards))
     rows = _ranked(entries, _earlier_places(before, by), by) if by == TASKS or total_hours else []
     rows = [replace(row, accounts=tuple(accounts[row.id])) for row in rows]
-    known = [one.as_of for one in boards if one.as_of]
+    known = [part.as_of for part in boards if part.as_of]
     first = boards[0]
-    is_alike = all(one.rules and first.rules and one.rules.count_own == first.rules.count_own for one in boards)
+    is_alike = all(part.rules and first.rules and part.rules.count_own == first.rules.count_own for part in boards)
     return Board(
         period=period,
         by=by,
         teams=teams,
-        complete=all(one.complete for one in boards),
+        complete=all(part.complete for part in boards),
         as_of=min(known) if len(known) == len(boards) else None,
-        mode=", ".join(sorted({one.mode for one in boards})),
+        mode=", ".join(sorted({part.mode for part in boards})),
         rows=tuple(rows[:top]),
         left_out=len(rows) - len(rows[:top]),
-        total_tasks=sum(one.total_tasks for one in boards),
+        total_tasks=sum(part.total_tasks for part in boards),
         total_hours=total_hours,
         benchmarks=find_benchmarks([row.figure or 0.0 for row in rows], 2 if teams else 1),
         namesakes=_find_namesakes(rows),
         rules=first.rules if is_alike else None,
         portals=tuple(databases),
-        without_data=tuple(one.profile for one in portals if one.board.as_of is None),
+        without_data=tuple(portal.profile for portal in portals if portal.board.as_of is None),
     )
 
 
@@ -313,8 +313,8 @@ def _join(
     """
     entries: dict[int, _Entry] = {}
     accounts: dict[int, list[tuple[str, int]]] = {}
-    found = [(row, portal) for portal, one in boards for row in one.rows]
-    for row, portal in sorted(found, key=lambda pair: -pair[0].tasks):  # the name is that of where most was done
+    pairs = [(row, portal) for portal, part in boards for row in part.rows]
+    for row, portal in sorted(pairs, key=lambda pair: -pair[0].tasks):  # the name is that of where most was done
         email = portal.emails.get(row.id)
         if email in absent:
             continue
@@ -361,21 +361,21 @@ def _find_badge_holders(
 
 def _find_best_weeks(source: Store, rows: Sequence[Row], period: Period, scope: Scope) -> set[int]:
     """Find for whom a week is the best one of a year; few are left for its whole length after the last months."""
-    tasks, found = {row.id: row.tasks for row in rows}, dict[int, list[int]]()
+    tasks, counts = {row.id: row.tasks for row in rows}, dict[int, list[int]]()
     for span in SPANS:
         if not tasks:
             break
         edges = [week.start for week in _list_weeks(period.first - span, period)]
         weeks = source.work_history.by_week(list(tasks), edges, scope.group_id)
-        found = {user_id: [one for one, _estimate_s in of] for user_id, of in weeks.items()}
-        tasks = {user_id: count for user_id, count in tasks.items() if count > max(found[user_id])}
-    return {user_id for user_id, count in tasks.items() if badges.is_best_week(count, found[user_id])}
+        counts = {user_id: [count for count, _estimate_s in of] for user_id, of in weeks.items()}
+        tasks = {user_id: count for user_id, count in tasks.items() if count > max(counts[user_id])}
+    return {user_id for user_id, count in tasks.items() if badges.is_best_week(count, counts[user_id])}
 
 
 def _find_helpers(source: Store, period: Period, scope: Scope) -> set[int]:
     """Find who closed a line of an order that was given to another department."""
     worked_for = source.work_history.departments_worked_for(period.start, period.end, scope.group_id)
-    above = {one.id: one.parent_id for one in source.people.departments()} if worked_for else {}
+    above = {department.id: department.parent_id for department in source.people.departments()} if worked_for else {}
 
     def belongs(homes: Iterable[int], department_id: int) -> bool:
         waiting, seen = list(homes), set[int]()
@@ -457,7 +457,7 @@ def _find_own_standing(
         WeekFigure(week.label, tasks if by == TASKS else _hours(estimate_s))
         for week, (tasks, estimate_s) in zip(weeks, totals, strict=True)
     ]
-    best = max(figures, key=lambda one: one.figure)
+    best = max(figures, key=lambda week: week.figure)
     return OwnStanding(
         user_id=person.id,
         name=person.name,
@@ -481,12 +481,12 @@ def _choose_counted(
     rules, members = totals.rules, _members_of(totals, members)
     opted_out = rules.opted_out | now.opted_out | now.hidden
     return [
-        one
-        for one in totals.people
-        if one.user_id not in rules.hidden
-        and (one.user_id not in opted_out or members.get(one.department_id or 0, 0) >= FEWEST)
-        and not (teams and one.department is None)
-        and (scope.inside is None or one.department_id in scope.inside)
+        total
+        for total in totals.people
+        if total.user_id not in rules.hidden
+        and (total.user_id not in opted_out or members.get(total.department_id or 0, 0) >= FEWEST)
+        and not (teams and total.department is None)
+        and (scope.inside is None or total.department_id in scope.inside)
     ]
 
 
@@ -498,7 +498,7 @@ def _members_of(totals: Totals, members: Mapping[int, int]) -> Mapping[int, int]
 def _sum_others(others: Sequence[PersonTotal]) -> tuple[int, float] | None:
     if len(others) < FEWEST:
         return None
-    return sum(one.tasks for one in others), _hours(sum(one.estimate_s for one in others))
+    return sum(total.tasks for total in others), _hours(sum(total.estimate_s for total in others))
 
 
 def _entries(
@@ -506,16 +506,16 @@ def _entries(
 ) -> list[_Entry]:
     """One entry per team, or per person who has not opted out."""
     entries: dict[int, _Entry] = {}
-    for one in counted:
+    for total in counted:
         if teams:
-            team = one.department_id or 0
+            team = total.department_id or 0
             size = _members_of(totals, members).get(team, 0)
-            new = _Entry(team, one.department or f"#{team}", one.department, size)
-        elif one.user_id in totals.rules.opted_out:
+            new = _Entry(team, total.department or f"#{team}", total.department, size)
+        elif total.user_id in totals.rules.opted_out:
             continue
         else:
-            new = _Entry(one.user_id, one.name or f"#{one.user_id}", one.department, None)
-        entries.setdefault(new.id, new).add(one)
+            new = _Entry(total.user_id, total.name or f"#{total.user_id}", total.department, None)
+        entries.setdefault(new.id, new).add(total)
     return list(entries.values())
 
 
@@ -530,7 +530,7 @@ def _places(entries: Sequence[_Entry], by: str) -> dict[int, int]:
 
 def _earlier_places(entries: Sequence[_Entry], by: str) -> dict[int, int]:
     """The places of the period before: none by hours where nothing had an estimate."""
-    return _places(entries, by) if by == TASKS or _hours(sum(one.estimate_s for one in entries)) else {}
+    return _places(entries, by) if by == TASKS or _hours(sum(entry.estimate_s for entry in entries)) else {}
 
 
 def _rank(entry: _Entry, by: str) -> float:

@@ -17,8 +17,8 @@ BEST_FROM, WEEKS_BEFORE = 3, 4  # tasks of a best week, and weeks with any that 
 def find_most_improved(rises: Mapping[int, int]) -> set[int]:
     """Find whose tasks have risen most since the period before; no one where many have risen alike, or little."""
     most = max(rises.values(), default=0)
-    found = {user_id for user_id, rise in rises.items() if rise == most}
-    return found if most >= LEAST_RISE and len(found) <= MOST_RISERS else set()
+    risers = {user_id for user_id, rise in rises.items() if rise == most}
+    return risers if most >= LEAST_RISE and len(risers) <= MOST_RISERS else set()
 
 
 def is_best_week(tasks: int, before: Sequence[int]) -> bool:

@@ -32,7 +32,7 @@ class Scope:
     @property
     def names(self) -> list[str]:
         """The names of what it is narrowed to."""
-        return [one[1] for one in (self.department, self.group) if one]
+        return [named[1] for named in (self.department, self.group) if named]
 
 
 def find_scope(
@@ -49,7 +49,7 @@ def find_scope(
         project = group_id, groups.get(group_id, f"#{group_id}")
     if department is not None:
         staff = Staff(departments, (), 0)
-        names = {one.id: one.name for one in staff.departments.values()}
+        names = {known.id: known.name for known in staff.departments.values()}
         id_ = _find(
             department, names, _('there is no department "{name}"'), _('several departments are called "{name}": {ids}')
         )
@@ -63,11 +63,11 @@ def _find(text: str, names: Mapping[int, str], unknown: str, several: str) -> in
     number = read_id(text.strip().removeprefix("#"))
     if number is not None and (number in names or not names):
         return number
-    found = [id_ for id_, name in names.items() if same_name(name) == same_name(text)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        ids = ", ".join(f"#{id_}" for id_ in sorted(found))
+    matches = [id_ for id_, name in names.items() if same_name(name) == same_name(text)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        ids = ", ".join(f"#{id_}" for id_ in sorted(matches))
         hint = _("Give the id of the right one.")
         raise errors.ConfigError(several.format(name=text, ids=ids), hint, code=errors.ErrorCode.AMBIGUOUS)
     otherwise = _("No names are known yet: run `b24tools snapshot` once, or give the id.")

@@ -243,7 +243,7 @@ class _SnapshotRun:
         """Read all lists to their ends, and save what each request brings."""
         coming: list[_Request] = []
         while self._ask(coming):
-            request = min(coming, key=lambda one: one.tasks.after if one.tasks else -1)
+            request = min(coming, key=lambda request: request.tasks.after if request.tasks else -1)
             coming.remove(request)
             try:
                 request.answered.result()
@@ -297,9 +297,9 @@ class _SnapshotRun:
         self._room, self._parallel = FEWER_COMMANDS, min(2, self._parallel)
         if self._portal_clock is None:
             self._first = None
-        for one in (self._people, self._tasks, self._open):
-            if one:
-                one.restart()
+        for paginator in (self._people, self._tasks, self._open):
+            if paginator:
+                paginator.restart()
         return True
 
     def _take(self, request: _Request) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
@@ -326,9 +326,9 @@ class _SnapshotRun:
         records = [queries.read_record(row, zone) for row in tasks]
         # the margin, or an ignored filter, brings others, too
         start, end = to_seconds(self._start), to_seconds(self._end)
-        closed = [one for one in records if one.closed_at is not None and start <= one.closed_at < end]
+        closed = [task for task in records if task.closed_at is not None and start <= task.closed_at < end]
         persons = queries.read_people(people)
-        self._undated += [one.id for one in records if one.status == Status.COMPLETED and one.closed_at is None]
+        self._undated += [task.id for task in records if task.status == Status.COMPLETED and task.closed_at is None]
         self._names |= {record.responsible_id: record.responsible_name for record in closed}
         people_cursor = self._people.after if self._people and not self._people.complete else None
         with self._store.transaction():
@@ -357,14 +357,14 @@ class _SnapshotRun:
             # in the weeks themselves it is what a complete run did not see that is gone
             before = self._start if self._is_admin() and run.admin else self._end
             self._reopened += self._store.tasks.mark_reopened(deadlines, before, self._now(), request.reading)
-            found = {"new": saved.new, "changed": saved.changed, "same": saved.same}
-            found[MISSED] = self._note_changes(saved.changes)
+            by_kind = {"new": saved.new, "changed": saved.changed, "same": saved.same}
+            by_kind[MISSED] = self._note_changes(saved.changes)
             self._run = replace(
                 run,
                 tasks=run.tasks + len(closed),
                 people=run.people + len(persons),
                 counts={
-                    kind: dict(Counter(weeks) + Counter(run.counts.get(kind, {}))) for kind, weeks in found.items()
+                    kind: dict(Counter(weeks) + Counter(run.counts.get(kind, {}))) for kind, weeks in by_kind.items()
                 },
                 requests=self._client.requests - self._requests_before,
                 cursor=self._tasks.after,
@@ -385,17 +385,17 @@ class _SnapshotRun:
         store = self._store
         missing = store.people.missing(self._start, self._end)
         # if everybody has just been shown there is no need to ask for some
-        found = {} if self._people else queries.fetch_people(self._client, list(missing))
-        unseen = [user_id for user_id in missing if user_id not in found]
+        people = {} if self._people else queries.fetch_people(self._client, list(missing))
+        unseen = [user_id for user_id in missing if user_id not in people]
         # a killed run took the names that it had read along: such tasks are read once more
         nameless = [missing[user_id] for user_id in unseen if user_id not in self._names]
         names = self._names | queries.fetch_names_on_tasks(self._client, nameless)
-        found |= {user_id: queries.unknown_person(user_id, names.get(user_id, "")) for user_id in unseen}
-        shown = len(found) - len(unseen)
+        people |= {user_id: queries.unknown_person(user_id, names.get(user_id, "")) for user_id in unseen}
+        shown = len(people) - len(unseen)
         complete = self._is_admin() and self._run.admin
         gone: Mapping[int, str] = {}
         with store.transaction():
-            store.people.save(found.values(), self._now())
+            store.people.save(people.values(), self._now())
             if complete and not self._tasks.nameless:
                 gone = store.tasks.mark_unseen_gone(self._run)
             requests = self._client.requests - self._requests_before

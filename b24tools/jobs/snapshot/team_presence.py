@@ -49,7 +49,7 @@ def save_team_presence(
     asked = batch.add_chunked(lambda ids: queries.absences(ids, first, last), members)
     try:
         batch.send()
-        read = read_absences([one.value for one in asked], first, last, days_in=zone, clock_in=clock_zone)
+        read = read_absences([answer.value for answer in asked], first, last, days_in=zone, clock_in=clock_zone)
     except errors.PortalError as error:
         return [_("the absences are not known, the team goal counts everybody: {reason}").format(reason=error.message)]
     chosen, days = list(rules), {}
@@ -65,7 +65,7 @@ def save_team_presence(
 
 def _is_away(absences: Iterable[Absence], day: date, zone: ZoneInfo) -> bool:
     start, end = (datetime.combine(day, moment, zone) for moment in (DAY_FROM, DAY_TO))
-    missed = united((int(max(one.start, start).timestamp()), int(min(one.end, end).timestamp())) for one in absences)
+    missed = united((int(max(away.start, start).timestamp()), int(min(away.end, end).timestamp())) for away in absences)
     return sum(until - since for since, until in missed) >= AWAY_FROM.total_seconds()
 
 
