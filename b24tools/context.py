@@ -136,9 +136,10 @@ class Session:
         origin: Origin | None = None,
         retry_s: float | None = None,
     ) -> Iterator[tuple[Tools, Rules]]:
-        """Open what jobs that plan work with. `read_only`: what they write goes nowhere, and no lock is taken.
+        """Open what jobs work with that plan, or read how plans stand.
 
-        `pins`: the people for positions. `origin`: else this user. `retry_s` instead of the setting's.
+        `read_only`: what they write goes nowhere, and no lock is taken. `pins`: the people for positions. `origin`:
+        else this user. `retry_s` instead of the setting's.
         """
         from b24tools.assignment.tools import Origin, RunClock, Tools
         from b24tools.bitrix24.org_cache import NameSettings, OrgCache
@@ -178,6 +179,16 @@ class Session:
             clock = RunClock(now, time.sleep, progress, self.say, time.monotonic)
             tools = Tools(client, directory, opened, lock, clock, origin or Origin(by=user_name()))
             yield tools, assign_rules(settings, opened, pins)
+
+    def has_messages(self) -> bool:
+        """Whether any are to be sent: people get some, or a digest waits; none where that cannot be seen."""
+        if self.settings.notify:
+            return True
+        try:
+            with self.read_store() as opened:
+                return opened.messages.has_planned()
+        except errors.B24ToolsError:
+            return False
 
     def send_messages(self, write: Write) -> Sending:
         """Send what people and managers have to know by now, with digests that wait. What fails is in the result."""
@@ -304,7 +315,7 @@ class Session:
         try:
             with self.read_store() as opened:
                 moment = now()
-                run = opened.snapshot_runs.last_complete(moment)
+                run = opened.snapshot_runs.last_taken(moment, non_admin=self.settings.non_admin)
                 limit = timedelta(hours=float(opened.settings.get("snapshot_max_age_h")))
         except (errors.B24ToolsError, OSError):
             return False
@@ -332,7 +343,7 @@ def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, in
 
     people, norms = own_people(settings), {}
     if settings.norms:
-        from b24tools.jobs.norms import learn_norms
+        from b24tools.assignment.norms import learn_norms
 
         norms = learn_norms(opened, people)
     return Rules(

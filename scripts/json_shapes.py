@@ -198,7 +198,7 @@ class SentDigest(Shape):
     to: str = about("The chat, as `chat42`, or the id of the person.")
     what: list[Literal["board", "late", "changes", "doctor", "mine"]] = about("The parts that have something to say.")
     outcome: DigestOutcome = about(
-        "`same`: it was sent today; `waiting`: it goes with the first command within the working hours."
+        "`same`: it was sent today; `waiting`: it goes with the first command within the day's working hours."
     )
     text: str = about("The message, as BB-code.")
 

@@ -65,6 +65,7 @@ OURS = ("B24_", "BITRIX_", "TZ_NAME")
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[None]:
     """Our variables removed, an empty working folder, English messages, no holidays: tests run on any day."""
+    umask = os.umask(0o022)  # `serve` sets its own
     for name in os.environ:
         if name.startswith(OURS):
             monkeypatch.delenv(name)
@@ -75,6 +76,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator
     monkeypatch.chdir(tmp_path)
     i18n.use("en")
     yield
+    os.umask(umask)
     i18n.use("en")
 
 

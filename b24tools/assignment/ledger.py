@@ -1,4 +1,7 @@
-"""The ledger's rows: what may be true of a line before, while and after it is written. Only this writes them."""
+"""The ledger's rows: what may be true of a line before, while and after an order is written.
+
+What is true of a line that a replan moves, `replan_writes` notes: no other file writes the rows.
+"""
 
 from __future__ import annotations
 

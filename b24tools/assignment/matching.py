@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from b24tools.assignment.ledger import UNKNOWN
-from b24tools.assignment.plan import Item, rounded
+from b24tools.assignment.plan import Item, PlannedTask, rounded
 from b24tools.assignment.portal_state import PortalState
 from b24tools.core.line_keys import KEY_PREFIX, KEY_WIDTH
 from b24tools.core.models import Task
@@ -154,6 +154,26 @@ def match_tasks(
         claimed |= {task.id for task in more}
         matched.append(replace(item, task=mine, others=others))
     return matched
+
+
+def find_left(
+    order: onec_order.Order, plans: Sequence[PlannedTask], portal: PortalState, known: Mapping[str, LedgerTask]
+) -> tuple[list[tuple[str, Task]], list[tuple[str, Task]]]:
+    """Find the open tasks of lines that the order no longer has, with their positions.
+
+    And those that the ledger does not know, which are recognized by the order's GUID in their keys.
+    """
+    keys = {plan.item.key for plan in plans}
+    rows = [row for row in known.values() if row.order_id == order.id and row.key not in keys]
+    left = [(row.position, task) for row in rows if (task := portal.of_line(row)) and task.is_open]
+    taken = {task.id for plan in plans for task in (plan.task, *plan.others) if task}
+    taken |= {row.task_id for row in known.values() if row.task_id}
+    others = [
+        (task.title.rpartition(":")[0] or task.title, task)
+        for task in portal.titled.get(order.id, ())
+        if task.is_open and task.xml_id.startswith(f"{KEY_PREFIX}{order.id}:") and task.id not in taken
+    ]
+    return left, others
 
 
 def was_written_elsewhere(item: Item) -> bool:

@@ -24,6 +24,7 @@ from b24tools.store.orders import LedgerTask
 UNKNOWN_PERSON_TASKS = 5  # how many open tasks a person is expected to have who was never seen
 PEOPLE_A_CHAIN = 900  # whose tasks one command can ask for, with its other values
 ABSENCE_DAYS = 92
+ABSENCE_DAYS_BEYOND = 31  # and after the last end that lies beyond them
 ABSENCE_DAYS_BEFORE = 31  # for tasks that were begun then, on which no time is noted
 
 Row = Mapping[str, Any]
@@ -204,8 +205,14 @@ def look_up(
     return _with_tasks(client, state, by_key, titled, keys)
 
 
-def read_more_absences(client: Client, state: PortalState, questions: Questions, until: date) -> PortalState:
-    """Add absences beyond the usual horizon, for a plan that ends there."""
+def read_more_absences(
+    client: Client, state: PortalState, questions: Questions, ends: Iterable[datetime | None]
+) -> PortalState:
+    """Add absences beyond the usual horizon where work ends there, once; the same state where none does."""
+    last = max((end.date() for end in ends if end), default=date.min)
+    if last <= state.absences_until or state.missing_scopes or state.absences_problem:
+        return state
+    until = last + timedelta(days=ABSENCE_DAYS_BEYOND)
     batch = client.new_batch()
     absences = _add_absences(batch, questions.workers, state.absences_until, until)
     batch.send()

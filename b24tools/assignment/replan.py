@@ -98,20 +98,22 @@ class Move:
 class _Draft:
     """Where operations of an order would lie: tasks by id, to whom each was offered, and when the order would be ready.
 
-    Of an operation also since when it may begin, and for which one it waits.
+    Of an operation also since when it may begin, and for which one it waits. `kept`: they would lie where they do.
     """
 
     placed: dict[int, OpenTask]
     tenders: dict[int, tuple[Tender, datetime | None, int | None]]
     finish: datetime | None
+    kept: frozenset[int]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All moves, and the operations that have to move but find no person with time."""
+    """All moves; the operations that have to move but find no person with time; those that lie best where they are."""
 
     moves: tuple[Move, ...]
     stuck: frozenset[int]
+    kept: frozenset[int] = frozenset()
 
 
 def plan_moves(
@@ -137,6 +139,7 @@ def plan_moves(
     lying = {task.id: task for task in tasks}
     moves: dict[int, Move] = {}
     stuck: set[int] = set()
+    kept: set[int] = set()
     full, floor = (Workload(calendar, now, workers, (), step_s) for _workload in range(2))
     before: dict[str, datetime] = {}
     for _number in range(MOST_PASSES):
@@ -144,6 +147,7 @@ def plan_moves(
         before = before or one.list_ready()
         made = one.run()
         stuck |= one.stuck
+        kept |= one.kept
         for move in made:
             task_id = move.before.id
             lying[task_id] = move.after
@@ -165,7 +169,7 @@ def plan_moves(
         without = _Pass(full, floor, lying.values(), ordered, candidates).list_ready()
         if _count_days(given, without, calendar.zone) > _count_days(given, after, calendar.zone):
             paying = list(moves.values())  # without the others some of these would make orders late
-    return Plan(tuple(paying), frozenset(stuck))
+    return Plan(tuple(paying), frozenset(stuck), frozenset(kept - stuck - {move.before.id for move in paying}))
 
 
 def _leave_out_exchanges(
@@ -285,6 +289,7 @@ class _Pass:
     ) -> None:
         self._candidates = candidates
         self.stuck: set[int] = set()
+        self.kept: set[int] = set()
         self._zone = full.calendar.zone
         self._orders = orders
         self._lying = {task.id: task for task in tasks}
@@ -437,8 +442,8 @@ class _Pass:
             _lay(workload, found)
             self._put_back(workload, order, placed, ends, forced)
         finish = max((end for _stage, end in ends.values()), default=None)
-        placed = {one: task for one, task in placed.items() if _place(task) != _place(self._lying[one])}
-        return _Draft(placed, tenders, finish)
+        kept = frozenset(one for one, task in placed.items() if _place(task) == _place(self._lying[one]))
+        return _Draft({one: task for one, task in placed.items() if one not in kept}, tenders, finish, kept)
 
     def _put_back(
         self,
@@ -490,8 +495,9 @@ class _Pass:
     def _keep(self, order: OpenOrder, draft: _Draft | None, forced: Mapping[int, str]) -> list[Move]:
         """Take what was decided for an order into both workloads; nothing pushes it from here on."""
         moves: list[Move] = []
-        placed = draft.placed if draft else {}
-        self.stuck |= {one for one in forced if one not in placed}
+        placed, kept = (draft.placed, draft.kept) if draft else ({}, frozenset[int]())
+        self.kept |= kept & forced.keys()
+        self.stuck |= forced.keys() - placed.keys() - kept
         slots = _by_worker(placed.values())
         before = {worker_id: dict(self._full.spans(worker_id)) for worker_id in slots}
         for one in order.operations:

@@ -23,7 +23,8 @@ from b24tools.store import Store
 from b24tools.store.orders import LedgerTask
 
 # Why an operation stays that should move: it is begun, pinned to its person or the fallback, in a flow; somebody has
-# touched its task; its last write was never answered, or the database was restored; no other person has time for it
+# touched its task; its last write was never answered, the database was restored, or 1C has ended the order and its task
+# could not be closed; no other person has time for it
 BEGUN, PINNED, FLOW, TOUCHED, UNSURE, NO_TIME = "begun", "pinned", "flow", "touched", "unsure", "no_time"
 
 
@@ -76,6 +77,8 @@ def look_at(store: Store, found: Standings, rows: Mapping[str, LedgerTask], rule
                 continue
             lines[task.id] = order, line
             why_not = UNSURE if order.row.id in doubted else _why_it_stays(line, pinned)
+            if order.row.ended:
+                why_not = why_not or UNSURE
             own = workload.calendar_of(task.responsible_id)
             clock = clocks.setdefault(id(own), Timeline(own, (), now))
             cause = _why_it_must_move(line, task, people.get(task.responsible_id), wish, workload, clock)

@@ -103,12 +103,19 @@ def settle_moves(store: Store, rows: Iterable[LedgerTask], portal: PortalState, 
             settled[row.key] = replace(row, writing_since=None)
     if not settled:
         return {}
-    with store.transaction():
+    moved = {row.key for row in taken}
+    with store.transaction():  # what was not done is forgotten before lines are saved, which learn their decisions
+        store.decisions.forget(key for key, row in settled.items() if not (key in moved or row.sent_values.get(MOVE)))
         store.orders.save_lines(settled.values())
         for row in taken:
             store.decisions.link_move(row.key, row.task_id or 0)
-        store.decisions.forget(key for key, row in settled.items() if not row.sent_values.get(MOVE))
     return settled
+
+
+def drop_marks(store: Store, rows: Iterable[LedgerTask]) -> None:
+    """Forget that moves of these lines were cut: what was to move lies well where it is."""
+    with store.transaction():
+        store.orders.save_lines(_without_mark(row) for row in rows if row.sent_values.get(MOVE))
 
 
 def write_moves(tools: Tools, rules: Rules, portal: PortalState, planned: Sequence[PlannedMove]) -> dict[int, Written]:
@@ -152,6 +159,7 @@ class _Mover:
                 replace(one.row, sent_values={**one.row.sent_values, MOVE: one.mark}) for one in self._left
             )
             self._store.decisions.save([one.decision for one in self._left], [one.row.key for one in self._left])
+            self._store.orders.saves.add()  # a database without them is older than the portal
 
     def _skip_changed(self) -> None:
         """Read again what is still to be moved; leave what has changed, and what hangs together with it."""
@@ -176,8 +184,8 @@ class _Mover:
         planned = list(planned)
         gone = [one for one in planned if is_touched or one.group not in self._entered]
         with self._store.transaction():
-            self._store.orders.save_lines(_without_mark(one.row) if is_touched else one.row for one in gone)
             self._store.decisions.forget(one.row.key for one in planned)
+            self._store.orders.save_lines(_without_mark(one.row) if is_touched else one.row for one in gone)
         self._done |= {one.task.id: written for one in planned}
         self._left = [one for one in self._left if one.task.id not in self._done]
 
@@ -205,13 +213,11 @@ class _Mover:
             else:  # its slot may be another's
                 rows.append(marked if one.group in entered else one.row)
         with self._store.transaction():
+            self._store.decisions.forget(one.row.key for one in chunk if not self._may_have_moved(one))
             self._store.orders.save_lines(rows)
             for one in chunk:
-                written = self._done[one.task.id]
-                if written.outcome == MOVED:
+                if self._done[one.task.id].outcome == MOVED:
                     self._store.decisions.link_move(one.row.key, one.task.id)
-                elif not isinstance(written.error, errors.PortalUncertain):
-                    self._store.decisions.forget([one.row.key])
 
     def _may_have_moved(self, one: PlannedMove) -> bool:
         written = self._done.get(one.task.id)

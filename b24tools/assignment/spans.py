@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from b24tools.assignment.plan import COMPLETE, PlannedTask, Rules, late_from
-from b24tools.assignment.report import Bottleneck, Promise, TaskResult
-from b24tools.core.models import DONE, Status, Task
+from b24tools.assignment.report import Bottleneck, Promise
+from b24tools.core.models import DONE, OPEN_WORK, Status, Task
 from b24tools.onec import order as onec_order
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
 from b24tools.scheduling.workload import Workload, remaining_s
@@ -59,9 +59,9 @@ class Spans:
         return None
 
     def finish(
-        self, order: onec_order.Order, plans: Sequence[PlannedTask], left: Sequence[TaskResult]
+        self, order: onec_order.Order, plans: Sequence[PlannedTask], left: Sequence[tuple[str, Task]]
     ) -> datetime | None:
-        """When all of the order is done, or was; `left`: tasks of lines that it has no longer.
+        """When all of the order is done, or was; `left`: tasks of lines that it has no longer, with their positions.
 
         None where that cannot be known: somebody has put a task off, or given it to somebody outside production.
         """
@@ -73,9 +73,14 @@ class Spans:
                 ends.append(plan.task.closed_at)
             elif plan.error is None and not plan.is_put_off and plan.action != COMPLETE:
                 ends.append(self.end_of(plan) or plan.end)
-        for one in left:
-            ends.append(self.end_of_task(one.responsible[0], one.task_id or 0) if one.responsible else None)
+        if not order.done and any(self.is_outside(task) for _position, task in left):
+            return None
+        ends += [self.end_of_task(task.responsible_id, task.id) for _position, task in left]
         return max(filter(None, ends), default=None)
+
+    def is_outside(self, task: Task) -> bool:
+        """Whether somebody has a task to do whose time is not planned."""
+        return task.status in OPEN_WORK and self.workload.find(task.responsible_id, task.id) is None
 
     def _span_outside(self, plan: PlannedTask, task: Task) -> Interval:
         """The span of a task that will be renewed: as planned, or now."""
@@ -87,8 +92,10 @@ class Spans:
         left_s = remaining_s(work_s, task.spent_s, self.rules.step_s)
         return line.start_at(start), line.end_at(start + left_s)
 
-    def promise(self, order: onec_order.Order, plans: Sequence[PlannedTask]) -> Promise | None:
-        """What may be promised of the order whose plans these are.
+    def promise(
+        self, order: onec_order.Order, plans: Sequence[PlannedTask], left: Sequence[tuple[str, Task]]
+    ) -> Promise | None:
+        """What may be promised of the order whose plans these are; `left`: as in `finish`.
 
         None where nothing is left to do; where a line has failed, somebody has put it off or has it outside production,
         it cannot be known.
@@ -96,16 +103,26 @@ class Spans:
         spans = {plan.item.key: span for plan in plans if (span := self.of(plan))}
         if not spans or any(plan.error or (plan.is_put_off and not order.cancelled) for plan in plans):
             return None
-        if any(map(self.is_unknown, plans)):
+        if any(map(self.is_unknown, plans)) or any(self.is_outside(task) for _position, task in left):
             return None
+        longer = [(end, one) for one in left if (end := self.end_of_task(one[1].responsible_id, one[1].id))]
         ready, since = max(end for _start, end in spans.values()), late_from(order)
+        last = max((one for one in longer if one[0] > ready), default=None, key=lambda one: one[0])
+        ready = last[0] if last else ready
         return Promise(
             ready=ready,
             # at midnight it is ready for the day before
             day=(ready - timedelta(microseconds=1)).astimezone(self.calendar.zone).date(),
             late_s=Timeline(self.calendar, (), since).worked(ready) if since else 0,
-            bottleneck=self._bottleneck(plans, spans),
+            bottleneck=self._name_left(*last[1]) if last else self._bottleneck(plans, spans),
         )
+
+    def _name_left(self, position: str, task: Task) -> Bottleneck | None:
+        """Return how long an operation takes that the order has no longer, and that ends last."""
+        span = self.workload.span_of(task.responsible_id, task.id)
+        line = Timeline(self.workload.calendar_of(task.responsible_id), (), self.now)
+        could = self.calendar.round_up(self.now, self.rules.step_s)
+        return Bottleneck(position, *wait_and_work(line, could, span)) if span else None
 
     def _bottleneck(self, plans: Sequence[PlannedTask], spans: Mapping[str, Interval]) -> Bottleneck | None:
         """Return, of the last operation and those it had to wait for, the one that takes longest; as `standing` does.

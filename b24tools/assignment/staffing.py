@@ -130,6 +130,14 @@ def list_present(company: OrgData, rules: Rules) -> set[int]:
     return {one.id for one in company.staff.people.values() if one.active and one.id not in rules.excluded}
 
 
+def list_planned(company: OrgData, rules: Rules, holders: Collection[int]) -> set[int]:
+    """Return the ids of those whose time is planned, whatever they were handed by somebody.
+
+    The people of the production, and who is given work from outside it; `holders`: of tasks of open orders.
+    """
+    return list_present(company, rules) | {*holders, *([rules.fallback_user] if rules.fallback_user else [])}
+
+
 def ask_about(tools: Tools, rules: Rules, company: OrgData, workers: Collection[int], **more: Any) -> Questions:
     """Ask for the open work and the absences of these people, and for more."""
     counts = tools.directory.open_counts()

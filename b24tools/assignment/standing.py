@@ -7,7 +7,7 @@ comes after them, over all orders: so promises of different orders agree with ea
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
@@ -18,7 +18,7 @@ from b24tools.assignment.plan import PlannedTask, Rules
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions
 from b24tools.assignment.spans import wait_and_work
-from b24tools.assignment.staffing import ask_about, list_present, not_known, working_hours, workload_of
+from b24tools.assignment.staffing import ask_about, list_planned, not_known, working_hours, workload_of
 from b24tools.assignment.tools import Tools
 from b24tools.assignment.waiting import list_stages
 from b24tools.bitrix24.org_cache import OrgData
@@ -75,6 +75,12 @@ class LineStanding:
     def is_deferred(self) -> bool:
         """Whether the task takes no time of anybody, because the order was cancelled or somebody put it off."""
         return self.task is not None and self.task.status == Status.DEFERRED
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether 1C has the line no longer, and somebody has deleted its task or put it off."""
+        is_gone = self.task is None or (self.is_deferred and not self.is_cancelled)
+        return is_gone and bool(self.row.sent_values.get(REMOVED))
 
     @property
     def accepted(self) -> datetime | None:
@@ -162,7 +168,6 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
     now = tools.clock.now()
     people = {**company.staff.people, **portal.people}
     ours = tools.store.orders.our_tasks([task.id for task in portal.open])
-    workload = workload_of(people.values(), portal, company, rules, calendar, now, our_tasks=ours, last_assigned={})
     lines: dict[str, list[LedgerTask]] = {}
     for row in rows.values():
         lines.setdefault(row.order_id, []).append(row)
@@ -171,12 +176,18 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
         id_: [_read_line(row, order, portal, people) for row in sorted(lines.get(id_, ()), key=lambda row: row.line)]
         for id_, order in wanted.items()
     }
-    read = {
-        id_: [line for line in lines if line.task or not line.row.sent_values.get(REMOVED)]
-        for id_, lines in read.items()
-    }
-    read = _let_wait(read, workload, rules)
-    read = {id_: [_see_absence(line, portal, now) for line in lines] for id_, lines in read.items()}
+    read = {id_: [line for line in lines if not line.is_dropped] for id_, lines in read.items()}
+
+    def lay(portal: PortalState) -> tuple[Workload, dict[str, list[LineStanding]]]:
+        laid = workload_of(people.values(), portal, company, rules, calendar, now, our_tasks=ours, last_assigned={})
+        return laid, _let_wait(read, laid, rules)
+
+    workload, found = lay(portal)
+    ends = (line.span and line.span[1] for lines in found.values() for line in lines)
+    if (more := portal_state.read_more_absences(tools.client, portal, questions, ends)) is not portal:
+        portal = more
+        workload, found = lay(portal)
+    read = {id_: [_see_absence(line, portal, now) for line in lines] for id_, lines in found.items()}
     standings = [_stand(row, read[row.id], workload, rules, now) for row in orders]
     warnings += not_known(company, portal)
     if not portal.owner.admin:
@@ -240,13 +251,13 @@ def late_since(row: OrderRow, zone: tzinfo) -> datetime | None:
     return datetime.combine(row.wanted.date() + timedelta(days=1), time.min, zone)  # of whatever zone it was sent in
 
 
-def _questions(tools: Tools, rules: Rules, company: OrgData, rows: Iterable[LedgerTask]) -> Questions:
-    rows = list(rows)
-    holders = {row.responsible_id for row in rows if row.responsible_id}
-    workers = list_present(company, rules)
+def _questions(tools: Tools, rules: Rules, company: OrgData, rows: Collection[LedgerTask]) -> Questions:
+    """Ask for all whose time is planned. Whatever else is shown, that goes by the open orders, as in `assign`."""
+    workers = list_planned(company, rules, tools.store.orders.holders())
+    people = {row.responsible_id for row in rows if row.responsible_id} | (workers - company.staff.people.keys())
     task_ids = {row.task_id for row in rows if row.task_id}
-    more = {"task_ids": sorted(task_ids), "people": sorted(holders), "named": True}
-    return ask_about(tools, rules, company, workers | holders, **more)
+    more = {"task_ids": sorted(task_ids), "people": sorted(people), "named": True}
+    return ask_about(tools, rules, company, workers, **more)
 
 
 def _read_line(row: LedgerTask, order: OrderRow, portal: PortalState, people: Mapping[int, Person]) -> LineStanding:
@@ -287,14 +298,14 @@ def _let_wait(
 
 
 def _last_before(lines: Sequence[LineStanding], stages: Sequence[int | None], number: int) -> int | None:
-    """Find the operation of a lower stage that ends last; None where the line waits for nothing."""
+    """Find the operation of a lower stage that ends last, perhaps nobody knows when; None: it waits for nothing."""
     task, stage = lines[number].task, stages[number]
     if task is None or task.status == Status.IN_PROGRESS or stage is None:
         return None
     ends = {
-        place: lines[place].span[1]  # type: ignore[index] # of those that have one
-        for place, other in enumerate(stages)
-        if other is not None and other < stage and lines[place].span
+        place: span[1] if (span := line.span) else datetime.max.replace(tzinfo=UTC)
+        for place, (line, other) in enumerate(zip(lines, stages, strict=True))
+        if other is not None and other < stage and line.task is not None and not line.is_done
     }
     return max(ends, key=ends.__getitem__, default=None)
 

@@ -1,13 +1,16 @@
-"""Whom a name means: all of the production, a department of it with all below, or one person."""
+"""Whom a name means: all of the production, a department of it with all below, or one person.
+
+Those count, too, who have work of orders without being of the production: by `--to` or B24_FALLBACK_USER.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from b24tools.assignment.plan import Rules
+from b24tools.assignment.standing import Standings, read_standings
 from b24tools.assignment.tools import Tools
-from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Department, Person
@@ -20,81 +23,98 @@ from b24tools.core.names import (
     read_id,
     same_name,
 )
+from b24tools.core.org_structure import Staff
+from b24tools.store.orders import OrderRow
 
 
 @dataclass(frozen=True)
 class Team:
     """Departments in the order of the portal's tree, each with the people whose first department of it that is.
 
-    `person`: who was asked for; None where a department was, or all.
+    Behind them are the departments of those outside the production. `person`: who was asked for; None where a
+    department was, or all.
     """
 
     groups: tuple[tuple[Department, tuple[Person, ...]], ...]
     person: Person | None = None
 
 
-def find_team(tools: Tools, rules: Rules, name: str | None) -> Team:
-    """Find whom a name or id means; all of the production without one. The cache is read anew for an unknown name.
+def read_team(tools: Tools, rules: Rules, name: str | None, orders: Sequence[OrderRow]) -> tuple[Standings, Team]:
+    """Read how these orders stand, and find whom a name or id means; all of the production without one.
 
-    Raises ConfigError for a name that no person or several people have, PortalError as reading does.
+    The cache is read anew for an unknown name. Raises ConfigError for a name that no person or several people have,
+    PortalError as reading does.
     """
     company = tools.directory.company(with_files=False)
-    if name and not company.fresh and not (_list_roots(company, name) or _list_workers(company, rules.excluded, name)):
-        company = tools.directory.company(with_files=False, refresh=True)
-    return choose_team(company, rules.excluded, name)
+    if name and not company.fresh:
+        people = _list_workers(company.staff, rules.excluded)
+        if not (_find_roots(company.staff, company.staff.inside, name) or find_people(name, people)):
+            tools.directory.company(with_files=False, refresh=True)
+    found = read_standings(tools, rules, orders)
+    return found, choose_team(found, rules.excluded, name)
 
 
-def choose_team(company: OrgData, excluded: Collection[int], name: str | None) -> Team:
-    """Find whom a name or id means in what is known of the company. Raises ConfigError as `find_team`."""
-    is_person = bool(name) and not _list_roots(company, name) and bool(_list_workers(company, excluded, name))
-    homes = _list_homes(company, excluded, None if is_person else name)
-    people = [one for one in _list_workers(company, excluded, None) if company.staff.home_of(one, homes) is not None]
-    if is_person:
-        people = [find_person(name or "", people)]
-    groups: dict[int, list[Person]] = {home: [] for home in homes}
-    for one in sorted(people, key=lambda person: (person.last_name, person.first_name, person.id)):
-        home = company.staff.home_of(one, homes)
-        if home is not None:
+def choose_team(found: Standings, excluded: Collection[int], name: str | None) -> Team:
+    """Find whom a name or id means among those whose lanes were read. Raises ConfigError as `read_team`."""
+    staff = found.company.staff
+    people = _list_workers(staff, excluded)
+    others = _list_others(found, {one.id for one in people})
+    own = {one.id: _find_home(staff, one) for one in others}
+    everybody = [*people, *others]
+    places = list(dict.fromkeys([*(one for one in staff.departments if one in staff.inside), *own.values()]))
+    roots = places if name is None else _find_roots(staff, places, name)
+    chosen = find_person(name, everybody) if name and not roots and find_people(name, everybody) else None
+    if not roots and chosen is None:
+        raise _describe_unknown(staff, places, everybody, name or "")
+    below = {one for root in roots if root in staff.inside for one in staff.below(root)}
+    groups: dict[int, list[Person]] = {one: [] for one in places if chosen or one in below or one in roots}
+    homes = staff.inside & groups.keys()
+    for one in sorted([chosen] if chosen else everybody, key=lambda one: (one.last_name, one.first_name, one.id)):
+        home = own[one.id] if one.id in own else staff.home_of(one, homes)
+        if home in groups:
             groups[home].append(one)
-    departments = company.staff.departments
-    found = tuple((departments[home], tuple(members)) for home, members in groups.items() if members)
-    return Team(found, people[0] if is_person else None)
+    return Team(tuple((staff.departments[home], tuple(members)) for home, members in groups.items() if members), chosen)
 
 
-def _list_workers(company: OrgData, excluded: Collection[int], name: str | None) -> list[Person]:
-    people = [one for one in company.staff.people.values() if one.active and one.id not in excluded]
-    return people if name is None else find_people(name, people)
+def _list_workers(staff: Staff, excluded: Collection[int]) -> list[Person]:
+    return [one for one in staff.people.values() if one.active and one.id not in excluded]
 
 
-def _list_roots(company: OrgData, department: str | None) -> list[int]:
-    """Find the departments of the production that are meant."""
-    staff = company.staff
-    if department is None:
-        return [staff.root_id]
-    number = read_id(department)
-    if number is not None and number in staff.inside:
+def _list_others(found: Standings, known: Collection[int]) -> list[Person]:
+    """List who is not among the `known`, and has work of orders to do all the same."""
+    people = {**found.company.staff.people, **found.portal.people}
+    return [one for one in people.values() if one.active and one.id not in known and _has_orders(found, one.id)]
+
+
+def _has_orders(found: Standings, person_id: int) -> bool:
+    tasks = (found.workload.find(person_id, task_id) for task_id in found.workload.spans(person_id))
+    return any(task is not None and task.ours for task in tasks)
+
+
+def _find_home(staff: Staff, person: Person) -> int:
+    """Find the department under which somebody is listed who is not given work by position."""
+    return staff.home_of(person) or staff.home_of(person, staff.departments) or staff.root_id
+
+
+def _find_roots(staff: Staff, places: Collection[int], name: str) -> list[int]:
+    """Find the departments that are meant."""
+    number = read_id(name)
+    if number is not None and number in places:
         return [number]
-    return [one for one in staff.inside if same_name(staff.departments[one].name) == same_name(department)]
+    return [one for one in places if same_name(staff.departments[one].name) == same_name(name)]
 
 
-def _list_homes(company: OrgData, excluded: Collection[int], department: str | None) -> list[int]:
-    """The departments wanted, each once, a department before those below it."""
-    staff = company.staff
-    roots = _list_roots(company, department)
-    if not roots:
-        names = [staff.departments[one].name for one in staff.inside]
-        spellings = list_spellings(_list_workers(company, excluded, None)) | {name: name for name in names}
-        nearest = spellings.get(nearest_name(department or "", spellings) or "")
-        raise errors.ConfigError(
-            _('there is no department and no person "{name}" under "{root}"').format(
-                name=department, root=staff.departments[staff.root_id].name
-            ),
-            errors.as_sentence(
-                _('The nearest name is "{nearest}"').format(nearest=nearest)
-                + describe_foreign_letters(department or "", nearest)
-            )
-            if nearest
-            else _("There are: {known}").format(known=", ".join(names)),
+def _describe_unknown(staff: Staff, places: Iterable[int], people: Iterable[Person], name: str) -> errors.ConfigError:
+    names = [staff.departments[one].name for one in places]
+    spellings = list_spellings(people) | {name: name for name in names}
+    nearest = spellings.get(nearest_name(name, spellings) or "")
+    return errors.ConfigError(
+        _('there is no department and no person "{name}" under "{root}"').format(
+            name=name, root=staff.departments[staff.root_id].name
+        ),
+        errors.as_sentence(
+            _('The nearest name is "{nearest}"').format(nearest=nearest) + describe_foreign_letters(name, nearest)
         )
-    wanted = {below for root in roots for below in staff.below(root)}
-    return [one for one in staff.departments if one in wanted]
+        if nearest
+        else _("There are: {known}").format(known=", ".join(names)),
+    )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,8 +21,9 @@ from b24tools.cli import order_files
 from b24tools.cli.days_away import read_days_away
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import WRITING, explain
+from b24tools.cli.order_files import Source
 from b24tools.context import Session
-from b24tools.core import data_folder, errors
+from b24tools.core import errors
 from b24tools.core import inbox as inbox_folder
 from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.core.names import read_id
@@ -30,25 +31,9 @@ from b24tools.render import assign as render_assign
 from b24tools.render.console import OF_THE_RUN, Held, Trouble
 
 if TYPE_CHECKING:
-    from b24tools.core.config import Settings
-    from b24tools.onec.order import Order
+    pass
 
-INBOX_FILES = 100  # planned together
-INBOX_BYTES = 128 * 1024 * 1024
 _Show = Callable[[Sequence[OrderResult]], None]
-
-
-@dataclass
-class _Source:
-    """A file with its orders; `stamp`: which writing of it was read, None where it is of no inbox.
-
-    `superseded`: its orders that a newer file has, each with the name of that file.
-    """
-
-    path: Path
-    orders: list[Order]
-    stamp: inbox_folder.Stamp | None = None
-    superseded: list[tuple[Order, str]] = field(default_factory=list)
 
 
 @explain(
@@ -100,13 +85,13 @@ def assign(
     problems: list[errors.B24ToolsError] = []  # files without orders, files that cannot be moved
     results: list[OrderResult] = []
     if inbox is None:
-        portions = iter([_read_files(files or [], session.settings, problems)])
+        portions = iter([order_files.read_files(files or [], session.settings, problems)])
     else:
         invocation.inbox = inbox.absolute()
         ripe = inbox_folder.list_ripe(inbox, context.now(), time.sleep)
         if not ripe:
             messenger.detail(_("nothing in {folder}").format(folder=inbox))
-        portions = _read_inbox(ripe, session.settings, problems)
+        portions = order_files.read_inbox(ripe, session.settings, problems)
     for sources in portions:
         try:
             done = _assign(invocation, session, sources, pins, away, dry_run=dry_run, as_json=as_json)
@@ -118,7 +103,7 @@ def assign(
             invocation.reached_end = False
             break
         results += done
-        _move_done(sources, done, problems)
+        order_files.move_done(sources, done, problems)
     if results and not dry_run:
         invocation.send_messages(session)
     status = combined_status([order.exit_status for order in results] + [problem.exit_status for problem in problems])
@@ -131,11 +116,8 @@ def assign(
         )
     _print_problems(problems, invocation)
     if inbox:
-        for name in (inbox_folder.DONE, inbox_folder.FAILED):
-            data_folder.hand_over_inbox(inbox / name, session.settings.data_dir)
         try:
-            keep = timedelta(days=session.settings.keep_done_days)
-            inbox_folder.delete_old(inbox, context.now() + invocation.skew, keep)
+            order_files.tidy_inbox(inbox, session.settings, context.now() + invocation.skew)
         except errors.ConfigError as error:  # no order waits for it
             messenger.error(error)
     _print_failures(results, invocation)
@@ -173,57 +155,10 @@ def _read_away(
     return name, start or today, end or today
 
 
-def _read_files(paths: Sequence[Path], settings: Settings, problems: list[errors.B24ToolsError]) -> list[_Source]:
-    """Read the files; one bad file does not stop the others."""
-    sources = []
-    for path in paths:
-        try:
-            sources.append(_Source(path, order_files.read_orders(path, settings)))
-        except errors.B24ToolsError as error:
-            problems.append(error)
-    return sources
-
-
-def _read_inbox(
-    files: Sequence[tuple[Path, inbox_folder.Stamp]], settings: Settings, problems: list[errors.B24ToolsError]
-) -> Iterator[list[_Source]]:
-    """Read the files, the oldest first, in portions that are planned together; move bad orders to `failed`.
-
-    Of several files of one order only the newest counts: one that stays behind must not undo a later change.
-    """
-    newest: dict[str, Path] = {}
-    if len(files) > 1:
-        for path, _stamp in files:
-            for source in _read_files([path], settings, []):
-                newest.update((order.id.lower(), path) for order in source.orders)
-    portion: list[_Source] = []
-    size = 0
-    for path, stamp in files:
-        try:
-            orders = order_files.read_orders(path, settings)
-        except errors.B24ToolsError as error:
-            if isinstance(error.__cause__, FileNotFoundError):
-                continue  # another run has taken it
-            problems.append(error)
-            if isinstance(error, errors.OrderError):
-                _move(path, stamp, inbox_folder.FAILED, problems, error.line)
-            continue
-        by_newer = [(order, newest.get(order.id.lower(), path)) for order in orders]
-        orders = [order for order, newer in by_newer if newer == path]
-        superseded = [(order, newer.name) for order, newer in by_newer if newer != path]
-        portion.append(_Source(path, orders, stamp, superseded))
-        size += sum(len(file.content) for order in orders for file in order.files)
-        if len(portion) == INBOX_FILES or size > INBOX_BYTES:
-            yield portion
-            portion, size = [], 0
-    if portion:
-        yield portion
-
-
 def _assign(
     invocation: Invocation,
     session: Session,
-    sources: Sequence[_Source],
+    sources: Sequence[Source],
     pins: Mapping[str, int | str],
     away: tuple[str, date, date] | None,
     *,
@@ -262,7 +197,7 @@ def _assign(
     return results
 
 
-def _hold_back(invocation: Invocation, sources: Sequence[_Source], results: Sequence[OrderResult], show: _Show) -> None:
+def _hold_back(invocation: Invocation, sources: Sequence[Source], results: Sequence[OrderResult], show: _Show) -> None:
     """Hold back for cron what a person must see to; not what is tried again by itself."""
     messenger = invocation.messenger
     names = [inbox_folder.show_name(source.path.name) for source in sources for _order in source.orders]
@@ -318,23 +253,3 @@ def _print_failures(results: Sequence[OrderResult], invocation: Invocation) -> N
         named.message = f"{order.number}, {task.position}: {error.message}"
         trouble = Trouble(_cause_of(task), order_id=order.id) if invocation.inbox else Trouble()
         invocation.messenger.error(named, trouble)
-
-
-def _move_done(
-    sources: Sequence[_Source], results: Sequence[OrderResult], problems: list[errors.B24ToolsError]
-) -> None:
-    """Move the inbox's files whose orders are all done; the others stay and are sent again, which is safe."""
-    rest = iter(results)
-    for source in sources:
-        own = [next(rest) for _order in source.orders]
-        if source.stamp and all(result.exit_status == 0 for result in own):
-            _move(source.path, source.stamp, inbox_folder.DONE, problems)
-
-
-def _move(
-    path: Path, stamp: inbox_folder.Stamp, folder: str, problems: list[errors.B24ToolsError], message: str = ""
-) -> None:
-    try:
-        inbox_folder.move(path, stamp, folder, context.now(), message)
-    except errors.ConfigError as error:
-        problems.append(error)

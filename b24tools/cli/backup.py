@@ -16,7 +16,7 @@ from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.render import backup as render_backup
 
-LOCKS = ("assign", "snapshot", "backup")  # of whatever changes the database
+LOCKS = ("assign", "snapshot", "backup", "orders", "digest")  # of whatever changes the database
 BUSY = LOCAL | {75: "something is running: try later"}
 OVERLAP = timedelta(days=31)  # what was closed, and read, shortly before a backup may have changed since
 

@@ -14,6 +14,7 @@ from b24tools import context
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.staffing import working_hours
 from b24tools.assignment.tools import RunClock, Tools
+from b24tools.cli.demo_chart import print_chart
 from b24tools.core import config, periods
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import OPEN_WORK
@@ -26,7 +27,6 @@ from b24tools.render.console import Messenger, Screen, print_text
 from b24tools.render.leaderboard import print_board
 from b24tools.render.messages import make_writer, to_plain
 from b24tools.render.orders import order_data
-from b24tools.render.plan import print_plan
 from b24tools.render.replan import print_replan
 from b24tools.render.why import print_why
 from b24tools.sandbox import demo_company, server
@@ -153,7 +153,7 @@ def _tell(session: context.Session, portal: Portal, tools: Tools, rules: Rules) 
 
 def _draw_order(tools: Tools, rules: Rules) -> None:
     listing, standings = orders.list_with_standings(tools, rules)
-    print_plan(listing.orders[0], standings.calendar, standings.now)
+    print_chart(listing.orders[0], standings.calendar, standings.now)
 
 
 def _answer_1c(session: context.Session, portal: Portal, title: str) -> None:
@@ -178,7 +178,7 @@ def _count_closed_tasks(session: context.Session, portal: Portal) -> None:
     _print_title("\n" + _("7. People close tasks in Bitrix24; a snapshot counts them for the leaderboard."))
     _complete_tasks(portal, 5)
     _print("$ b24tools snapshot && b24tools leaderboard --top 8")
-    rules = snapshot.Rules(session.settings.zone, directory_h=24, people_h=4, non_admin=False)
+    rules = snapshot.SnapshotRules(session.settings.zone, directory_h=24, people_h=4, non_admin=False)
     with session.snapshot_tools() as (client, store):
         weeks = snapshot.due(store, context.now(), session.settings.zone)
         snapshot.take(store, client, weeks, rules, now=context.now)

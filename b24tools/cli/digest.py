@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from b24tools.assignment.tools import Tools
     from b24tools.jobs.messages import Sending
     from b24tools.render.messages import Work
+    from b24tools.store import Store
 
 DAY = timedelta(days=1)
 
@@ -79,7 +81,7 @@ class Digest:
     ("digest --to chat42 --what late --dry-run", "Look at what a chat would be sent."),
     ('digest --to "Иван Петров" --what mine', "Send a person the work of today."),
     ("-q digest", "For cron, in the morning: to the chats of B24_NOTIFY."),
-    statuses=READING,
+    statuses=READING | {75: "try later: the portal is busy or away, or another run is at it"},
 )
 def digest(
     ctx: typer.Context,
@@ -103,7 +105,10 @@ def digest(
             _("it is not said whom to send it to"), _("Say it with --to, or name chats in B24_NOTIFY.")
         )
     now = context.now().astimezone(settings.zone)
-    with invocation.open_planning(session, read_only=dry_run) as (tools, rules):
+    with ExitStack() as stack:
+        if not dry_run:  # of two machines' crons the second one sees what the first one says
+            stack.enter_context(session.hold_lock("digest", settings.retry_seconds, say=True))
+        tools, rules = stack.enter_context(invocation.open_planning(session, read_only=dry_run))
         targets = [_read_target(tools, to)] if to else [(chat, None) for chat in settings.notify_chats]
         drafts = [_write(invocation, session, tools, rules, target, what, now) for target in targets]
         if dry_run:
@@ -113,7 +118,9 @@ def digest(
     problems: Sequence[errors.B24ToolsError] = ()
     if any(draft.outcome == "planned" for draft in drafts) and not dry_run:
         sending = invocation.send_waiting(session)
-        drafts, problems = [_settle(draft, sending, now) for draft in drafts], sending.problems
+        problems = sending.problems
+        with session.read_store() as store:
+            drafts = [_settle(draft, sending, store, now) for draft in drafts]
     error = next(iter(problems), None) if any(draft.outcome == "failed" for draft in drafts) else None
     for problem in problems:
         invocation.messenger.error(problem)
@@ -184,12 +191,14 @@ def _write(
                 elif late:
                     is_same = True
             case What.CHANGES:
-                since = tools.store.messages.read_cursor(to)
-                if since is None:
-                    since = tools.store.orders.last_change_before(now - DAY)
+                last = tools.store.messages.read_cursor(to)
+                since = last[0] if last else tools.store.orders.last_change_before(now - DAY)
                 listing = list_orders(tools, rules, since=since, states=STATES)
-                changed = [order for order in listing.orders if order.row.id not in named]
-                parts[part], cursor = render_messages.write_changes(changed, zone), listing.cursor
+                changed, cursor = [order for order in listing.orders if order.row.id not in named], listing.cursor
+                if last and tools.store.orders.was_restored_after(last[1]):
+                    changed = []
+                    tools.store.messages.pass_over(chat, person_id, cursor, now)
+                parts[part] = render_messages.write_changes(changed, zone)
             case What.DOCTOR:
                 parts[part] = render_messages.write_findings(doctor.examine(invocation))
             case What.MINE:
@@ -232,13 +241,13 @@ def _plan(tools: Tools, draft: Digest, now: datetime) -> Digest:
     return replace(draft, outcome="planned" if is_new else "same")
 
 
-def _settle(draft: Digest, sending: Sending, now: datetime) -> Digest:
-    key = draft.make_key(now)
+def _settle(draft: Digest, sending: Sending, store: Store, now: datetime) -> Digest:
+    """Say what came of it; another command of the same minute may have sent it."""
     if draft.outcome != "planned":
         return draft
-    if any(message.key == key for message in sending.sent):
+    if store.messages.read_state(draft.make_key(now)) in ("sent", "done"):
         return replace(draft, outcome="sent")
-    is_waiting = any(message.key == key for message in sending.waiting)
+    is_waiting = any(message.key == draft.make_key(now) for message in sending.waiting)
     return replace(draft, outcome="waiting" if is_waiting else "failed")
 
 
@@ -251,7 +260,7 @@ def _report(invocation: Invocation, draft: Digest, *, dry_run: bool) -> None:
     texts = {
         "nothing": _("Nothing to say to {to}."),
         "same": _("The same was sent to {to} today."),
-        "waiting": _("It goes to {to} with the first command within the working hours."),
+        "waiting": _("It goes to {to} with the first command within today's working hours."),
         "sent": _("Sent to {to}."),
     }
     if draft.outcome in texts:

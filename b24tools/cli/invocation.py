@@ -110,7 +110,7 @@ class Invocation:
 
     def send_messages(self, session: context.Session) -> None:
         """Send what people have to know after the work is done, if any are to be sent; a failure is only a line."""
-        if session.settings.notify:
+        if session.has_messages():
             for problem in self.send_waiting(session).problems:
                 self.messenger.error(problem)
 

@@ -103,7 +103,8 @@ def leaderboard(
         board = read_board(
             settings.database, chosen, now=now, by=by, teams=teams, top=top, group=group, department=department, me=me
         )
-    command, missing = leaderboard_text.snapshot_command(chosen, now, board.without_data or board.portals), ""
+    portals_without = board.without_data or board.portals
+    command, missing = leaderboard_text.snapshot_command(chosen, now, portals_without, board.mode), ""
     if board.as_of is None and now >= chosen.start and (board.without_data or not board.rows):
         missing = _("no data yet for {period} in {folder}: run `{command}`").format(
             period=chosen.label,

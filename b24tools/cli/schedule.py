@@ -122,16 +122,17 @@ def _read_installation(
         config.absolute(inbox) if inbox else "",
         user,
         name,
-        notify=all(portal.notify for portal in each.values()) if each else bool(settings.notify),
+        notify=all(one.settings.notify for one in each.values()) if each else bool(settings.notify),
         serve=serve,
         zone=settings.zone.key,
         profile=settings.profile,
         profiles_file=config.absolute(profiles_file) if profiles_file else "",
-        profiles={name: str(portal.data_dir) for name, portal in each.items()},
+        profiles={name: str(one.settings.data_dir) for name, one in each.items()},
+        profile_files=tuple(config.absolute(one.file) for one in each.values() if one.file),
     )
 
 
-def _read_profiles(file: Path, inbox: Path | None, *, serve: bool) -> dict[str, config.Settings]:
+def _read_profiles(file: Path, inbox: Path | None, *, serve: bool) -> dict[str, config.Inspection]:
     """Read the settings of all profiles, by name, for entries that run `each`. Raises ConfigError."""
     from b24tools.core.profiles import check_path, choose_profiles
 
@@ -147,7 +148,7 @@ def _read_profiles(file: Path, inbox: Path | None, *, serve: bool) -> dict[str, 
     }
     for inspection in inspections.values():
         _require(inspection, "B24_DATA_DIR")
-    return {name: inspection.settings for name, inspection in inspections.items()}
+    return inspections
 
 
 def _require(inspection: config.Inspection, *names: str) -> None:

@@ -18,7 +18,6 @@ from b24tools.core.i18n import _
 from b24tools.render import snapshot as render_snapshot
 from b24tools.render.console import print_text
 
-WEBHOOK = "webhook"
 EARLIEST = 2000  # before Bitrix24; a portal takes a date it cannot read for 1970
 
 
@@ -58,20 +57,21 @@ def snapshot(
         weeks = job.last_two(now, zone)
     if not reconcile:
         with session.open_store() as store:
-            mode = store.settings.get("producer_mode")
-        if mode == WEBHOOK:
+            follows_events = store.settings.follows_events()
+        if follows_events:
             messenger.info(
                 _(
                     "Nothing to do: in webhook mode the portal's events bring the tasks. "
-                    "`b24tools snapshot --reconcile` reads them all the same, `b24tools mode polling` switches back."
+                    "`b24tools snapshot --reconcile` reads this week and the one before all the same; others are read "
+                    "after `b24tools mode polling`, and `b24tools mode webhook` goes back to events."
                 )
             )
             if as_json:
-                invocation.print_json({"skipped": WEBHOOK})
+                invocation.print_json({"skipped": "webhook"})
             invocation.send_messages(session)
             return 0
     with session.snapshot_tools() as (client, store), messenger.progress(time_left=True) as progress:
-        rules = job.Rules(
+        rules = job.SnapshotRules(
             zone,
             settings.directory_cache_h,
             settings.people_cache_h,

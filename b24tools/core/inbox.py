@@ -1,4 +1,7 @@
-"""The folder that 1C drops orders into: what waits there, and where it goes when it is done."""
+"""The folder that 1C drops orders into: what waits there, and where it goes when it is done.
+
+Which files are planned together, and which one of an order counts: `cli/order_files.py`.
+"""
 
 from __future__ import annotations
 

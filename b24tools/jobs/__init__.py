@@ -1,1 +1,1 @@
-"""What the tool does: one module a verb, each returning a frozen result."""
+"""What the tool does: one module or folder a verb, each returning a frozen result."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from b24tools.assignment import portal_state, recovery, standing
 from b24tools.assignment.apply import Writer
 from b24tools.assignment.ledger import Ledger
-from b24tools.assignment.matching import items_of, match_tasks, settle_keys, was_written_elsewhere
+from b24tools.assignment.matching import find_left, items_of, match_tasks, settle_keys, was_written_elsewhere
 from b24tools.assignment.plan import DEFER, Item, PlannedTask, Rules, late_from, wanted_end
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions, TitleQuestion
@@ -27,7 +27,7 @@ from b24tools.assignment.report import (
     list_warnings,
     outcome_of,
 )
-from b24tools.assignment.staffing import ask_about, list_present, not_known, unchecked_years, working_hours
+from b24tools.assignment.staffing import ask_about, list_planned, not_known, unchecked_years, working_hours
 from b24tools.assignment.tools import Tools
 from b24tools.assignment.waiting import holders_of_staged, read_open_orders
 from b24tools.assignment.workspace import EarlyUploads, Workspace, upload_early
@@ -165,14 +165,13 @@ class _Run:
         if handed_over := _handed_over(held, questions.workers):
             portal = portal_state.read_workers(tools.client, portal, questions, handed_over)
             questions = replace(questions, workers=[*questions.workers, *handed_over])
+            outside = set(handed_over) - list_planned(company, self._rules, tools.store.orders.holders())
+            portal = replace(portal, open=[task for task in portal.open if task.responsible_id not in outside])
         company = _as_answered(company, portal, questions.workers)
-        outside = set(handed_over) - (company.staff.people.keys() - self._rules.excluded)  # unplanned, as in `orders`
-        portal = replace(portal, open=[task for task in portal.open if task.responsible_id not in outside])
         planner, plans = self._plan(company, portal, items, under_way)
-        last = max((plan.end.date() for plan in plans if plan.choice and plan.end), default=portal.absences_until)
-        if last > portal.absences_until and not (portal.missing_scopes or portal.absences_problem):
-            until = last + timedelta(days=31)
-            portal = portal_state.read_more_absences(tools.client, portal, questions, until)
+        more = portal_state.read_more_absences(tools.client, portal, questions, map(planner.spans.end_of, plans))
+        if more is not portal:
+            portal = more
             planner, plans = self._plan(company, portal, items, under_way)
         if company.storage_error is not None and portal.places.folder_id is None:
             plans = [replace(plan, error=company.storage_error) if plan.files else plan for plan in plans]
@@ -232,7 +231,7 @@ class _Run:
         workers.update(special)
         staged = holders_of_staged(self._open_orders.values(), rules) if open_orders else set()
         if staged:  # others' work may have to wait for theirs
-            workers |= staged | list_present(company, rules)
+            workers |= list_planned(company, rules, tools.store.orders.holders())
         named = (staff.department_named(order.department) for order in self._orders if order.department)
         heads = [department.head_id for department in named if department and department.head_id]
         holders = [row.responsible_id for row in rows.values() if row.responsible_id]
@@ -433,7 +432,8 @@ class _Run:
     ) -> OrderResult:
         mine = [plan for plan in plans if plan.item.order is order]
         tasks = [plan.to_result(dry_run=self._dry_run) for plan in mine]
-        tasks += _removed_lines(order, mine, portal, rows)
+        left, others = find_left(order, mine, portal, rows)
+        tasks += [_report_left(*one) for one in (*left, *others)]
         warnings = [
             *order.warnings,
             *self._warnings,
@@ -459,8 +459,9 @@ class _Run:
             )
         text = _("the task was given to somebody outside production: when it is done is not known")
         warnings += [f"{plan.item.line.position}: {text}" for plan in mine if planner.spans.is_unknown(plan)]
-        promise = planner.spans.promise(order, mine)
-        finish = None if order.cancelled and not order.done else planner.spans.finish(order, mine, tasks[len(mine) :])
+        warnings += [f"{position}: {text}" for position, task in left if planner.spans.is_outside(task)]
+        promise = planner.spans.promise(order, mine, left)
+        finish = None if order.cancelled and not order.done else planner.spans.finish(order, mine, left)
         late_since = late_from(order)
         outcome = outcome_of(tasks, done=order.done, dry_run=self._dry_run)
         result = OrderResult(
@@ -567,34 +568,17 @@ def _with_deadline_as_sent(row: LedgerTask, task: Task | None) -> LedgerTask:
     return replace(row, deadline=task.deadline)
 
 
-def _removed_lines(
-    order: onec_order.Order, plans: Sequence[PlannedTask], portal: PortalState, known: Mapping[str, LedgerTask]
-) -> list[TaskResult]:
-    """Tasks of lines that the order no longer has: left alone, and said so.
-
-    Those that the ledger does not know are recognized by the order's GUID in their keys.
-    """
-    keys = {plan.item.key for plan in plans}
-    rows = [row for row in known.values() if row.order_id == order.id and row.key not in keys]
-    tasks = [(row.position, task) for row in rows if (task := portal.of_line(row))]
-    taken = {task.id for plan in plans for task in (plan.task, *plan.others) if task}
-    taken |= {row.task_id for row in known.values() if row.task_id}
-    for task in portal.titled.get(order.id, ()):
-        if task.xml_id.startswith(f"{KEY_PREFIX}{order.id}:") and task.id not in taken:
-            tasks.append((task.title.rpartition(":")[0] or task.title, task))
-    return [
-        TaskResult(
-            position=position,
-            outcome=CHANGED_NOTHING,
-            task_id=task.id,
-            title=task.title,
-            responsible=(task.responsible_id, task.responsible_name),
-            start=task.start,
-            end=task.end,
-            deadline=task.deadline,
-            estimate_s=task.estimate_s,
-            warnings=(_("the order no longer has this line: its task was left"),),
-        )
-        for position, task in tasks
-        if task.is_open
-    ]
+def _report_left(position: str, task: Task) -> TaskResult:
+    """Say of the task of a line that its order no longer has that it was left alone."""
+    return TaskResult(
+        position=position,
+        outcome=CHANGED_NOTHING,
+        task_id=task.id,
+        title=task.title,
+        responsible=(task.responsible_id, task.responsible_name),
+        start=task.start,
+        end=task.end,
+        deadline=task.deadline,
+        estimate_s=task.estimate_s,
+        warnings=(_("the order no longer has this line: its task was left"),),
+    )

@@ -33,6 +33,7 @@ MANIFEST = "manifest.json"
 FOLDER = "backups"
 _ROWS = ".jsonl"
 _NAME = re.compile(r"b24tools-\d{4}-\d\d-\d\d-\d{6}\.zip")
+_ENCRYPTED = 1  # of a member's flags
 _PART = ".b24tools-backup.part"  # one backup at a time: what a kill leaves, the next one writes over
 
 
@@ -170,6 +171,8 @@ def _write(store: Store, folder: Path, stream: IO[bytes], now: datetime) -> Mani
 def read_manifest(path: Path) -> Manifest:
     """Read what a backup says of itself. Raises ConfigError for one of a newer b24tools, and for what is none."""
     with _explain(path), zipfile.ZipFile(path) as archive:
+        if any(member.flag_bits & _ENCRYPTED for member in archive.infolist()):
+            raise _damaged(path, _("it was packed with a password"))
         manifest = Manifest.model_validate_json(archive.read(MANIFEST))
     if manifest.format > FORMAT or not set(manifest.schema_steps) <= set(copies.list_schema()):
         raise errors.ConfigError(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from b24tools.assignment.plan import Rules
-from b24tools.assignment.standing import Standings, read_standings
-from b24tools.assignment.team import Team, find_team
+from b24tools.assignment.standing import Standings
+from b24tools.assignment.team import Team, read_team
 from b24tools.assignment.tools import Tools
 from b24tools.core.i18n import _, quote
 from b24tools.core.models import Department, Person
@@ -33,7 +33,7 @@ class Group:
 
 @dataclass(frozen=True)
 class LoadTask:
-    """An open task behind the bars: when it is gone on with and done (UTC), and the work left in it."""
+    """An open task behind the bars: when it is gone on with and done (UTC), and the working time that it takes."""
 
     id: int
     title: str
@@ -61,8 +61,8 @@ def load(tools: Tools, rules: Rules, name: str | None, *, weeks: int = WEEKS, by
 
     The fullest come first, unless `by_name`. Raises ConfigError for another name, PortalError as reading does.
     """
-    team = find_team(tools, rules, name)
-    return lay_out(read_standings(tools, rules, ()), team, weeks=weeks, by_name=by_name)
+    found, team = read_team(tools, rules, name, ())
+    return lay_out(found, team, weeks=weeks, by_name=by_name)
 
 
 def lay_out(found: Standings, team: Team, *, weeks: int = WEEKS, by_name: bool = False) -> Load:

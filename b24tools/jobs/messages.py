@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -83,8 +82,13 @@ def _send(tools: Tools, booked: Sequence[Message], write: Write) -> tuple[list[M
         return [], []
     batch = tools.client.new_batch()
     pending = [(message, batch.add(_make_query(message, *write(message, tools.client.url)))) for message in booked]
-    with suppress(errors.PortalError):  # then each message has it
+    try:
         batch.send()
+    except errors.PortalError:
+        pass  # each message has it
+    except errors.B24ToolsError:  # the portal has moved, its certificate is over: none has left
+        tools.store.messages.settle([(message, message.state, message.error) for message in booked])
+        raise
     outcomes = [(message, *_judge(answer)) for message, answer in pending]
     tools.store.messages.settle(
         [(message, state, error.message if error else None) for message, state, error in outcomes]

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 from math import ceil
-from statistics import quantiles
 
+from b24tools.assignment.norms import ENOUGH, Factors, learn_norms, measure
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.names import hint_nearest, nearest_name, same_name
 from b24tools.core.periods import Period
 from b24tools.scheduling.people_file import PeopleFile
 from b24tools.store import Store
-from b24tools.store.norms import Measured
-
-ENOUGH = 20  # closed tasks with time noted on them: of fewer no norm is learned
-HUNDREDTH = Fraction(1, 100)
-
-
-@dataclass(frozen=True)
-class Factors:
-    """The time noted on `n` closed tasks as shares of their estimates, to hundredths."""
-
-    n: int
-    q1: Fraction
-    median: Fraction
-    q3: Fraction
 
 
 @dataclass(frozen=True)
@@ -59,7 +43,7 @@ def list_norms(store: Store, people: PeopleFile, month: Period, position: str | 
     names: dict[str, str] = {}
     for name in [*(one.position for one in measured), *(name for name, _estimate_s in planned)]:
         names.setdefault(same_name(name), name)
-    factors, norms = _measure(measured, people), learn_norms(store, people)
+    factors, norms = measure(measured, people), learn_norms(store, people)
     found = []
     for folded, name in sorted(names.items(), key=lambda one: one[1].casefold()):
         estimates = [estimate_s for one, estimate_s in planned if same_name(one) == folded]
@@ -75,22 +59,3 @@ def list_norms(store: Store, people: PeopleFile, month: Period, position: str | 
             hint_nearest(nearest_name(position, names.values()), otherwise),
         )
     return chosen
-
-
-def learn_norms(store: Store, people: PeopleFile) -> dict[str, Fraction]:
-    """Return the medians of positions with tasks enough, by folded name: what B24_NORMS=learned plans with."""
-    factors = _measure(store.norms.measured(), people)
-    return {folded: one.median for folded, one in factors.items() if one.n >= ENOUGH}
-
-
-def _measure(measured: Iterable[Measured], people: PeopleFile) -> dict[str, Factors]:
-    """Compare time with estimates, by folded position; the time of slow people counts as if they were not."""
-    shares: dict[str, list[Fraction]] = {}
-    for one in measured:
-        share = Fraction(one.spent_s, one.estimate_s) * people.of(one.person_id).rate
-        shares.setdefault(same_name(one.position), []).append(share)
-    found = {}
-    for folded, some in shares.items():
-        quartiles = quantiles(some, n=4, method="inclusive") if len(some) > 1 else some * 3
-        found[folded] = Factors(len(some), *(max(HUNDREDTH, Fraction(round(one * 100), 100)) for one in quartiles))
-    return found

@@ -143,6 +143,7 @@ def _work_out(
         return Listing((), mark), None
     found = read_standings(tools, rules, list(asked.values()))
     back = set(store.owners(task.id for task in found.portal.open).values()) - asked.keys()
+    back |= {one.row.id for one in found.orders if one.row.is_over and one.state != OVER}
     if back:  # somebody goes on with a task of an order that was over
         store.reopen(back)
         asked |= store.read(back)

@@ -41,7 +41,8 @@ class Installation:
     `program`: how b24tools is started. `profile`: the portal's, of those that `profiles_file` names a folder of; ""
     for the only one. `inbox`: "" where orders come over HTTP only. `user`: whom units of the system run as, or whose
     crontab it is; "" for one's own. `name`: how all entries begin. `serve`: with the service. `zone`: of the plant.
-    `profiles`: the data folder of each where one entry is for all of them; then `inbox` has the profile in its name.
+    `profiles`: the data folder of each where one entry is for all of them; then `inbox` has the profile in its name,
+    and `profile_files` are their settings files.
     """
 
     program: tuple[str, ...]
@@ -56,11 +57,18 @@ class Installation:
     profile: str = ""
     profiles_file: str = ""
     profiles: Mapping[str, str] = field(default_factory=dict)
+    profile_files: tuple[str, ...] = ()
 
     @property
     def data_dirs(self) -> list[str]:
         """The folders that entries write to, of each profile its own."""
         return list(self.profiles.values()) or [self.data_dir]
+
+    @property
+    def settings_files(self) -> list[str]:
+        """The files that entries read their settings from, and the folder in which they look for profiles."""
+        folders = dict.fromkeys(str(Path(file).parent) for file in self.profile_files)
+        return [file for file in (self.env_file, self.profiles_file, *folders, *self.profile_files) if file]
 
     @property
     def inboxes(self) -> list[str]:
@@ -292,16 +300,13 @@ def _check_access(installation: Installation) -> None:
             _("As that user it says why; what is below /root, Python too, is for root only: install it elsewhere."),
         )
     for flag, path, message in (
-        *(
-            ("-r", path, _("{user} may not read {path}"))
-            for path in (installation.env_file, installation.profiles_file)
-        ),
+        *(("-r", path, _("{user} may not read {path}")) for path in installation.settings_files),
         *(
             ("-w", path, _("{user} may not write to {path}"))
             for path in (*installation.data_dirs, *installation.inboxes)
         ),
     ):
-        if path and Path(path).exists() and not can("test", flag, path):
+        if Path(path).exists() and not can("test", flag, path):
             raise errors.ConfigError(
                 message.format(user=person.pw_name, path=path),
                 _("`chown {user} {path}`, as root; and others must be let into the folders above it.").format(

@@ -9,7 +9,7 @@ from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.names import find_people, find_person, hint_nearest, nearest_name, read_id
 from b24tools.store import Store
-from b24tools.store.settings import RUNNING_SETTINGS, read_acknowledged
+from b24tools.store.settings import RUNNING_SETTINGS, lists_people, read_acknowledged
 
 ADD, REMOVE = "add", "remove"
 IGNORED = "doctor_ignore"
@@ -20,7 +20,7 @@ def save_setting(store: Store, key: str, value: str, now: datetime, list_checks:
     """Set a running setting. In a list of people names stand for ids. Raises ConfigError."""
     if key == IGNORED:
         _refuse_unknown_checks(value, list_checks)
-    if _lists_people(key):
+    if lists_people(key):
         words = [word for word in value.split(",") if word.strip()]
         value = ",".join(dict.fromkeys(_read_id(store, word, ()) for word in words))
     store.settings.save(key, value, now)
@@ -42,10 +42,10 @@ def change_list(store: Store, key: str, change: str, item: str, now: datetime, l
         store.settings.save(key, "; ".join([*item_of.values(), *([item] if change == ADD else [])]), now)
         return
     current = [word.strip() for word in store.settings.get(key).split(",") if word.strip()]
-    if not _lists_people(key):
+    if not lists_people(key):
         raise errors.ConfigError(
             _("{key} is no list: it has one value").format(key=key),
-            _("There are: {known}").format(known=", ".join([*filter(_lists_people, RUNNING_SETTINGS), IGNORED])),
+            _("There are: {known}").format(known=", ".join([*filter(lists_people, RUNNING_SETTINGS), IGNORED])),
         )
     found = _read_id(store, item, current if change == REMOVE else ())
     others = [one for one in current if one != found]
@@ -61,10 +61,6 @@ def _refuse_unknown_checks(text: str, list_checks: ListChecks) -> None:
             raise errors.ConfigError(
                 _("there is no check “{name}”").format(name=name), hint_nearest(nearest_name(name, known), otherwise)
             )
-
-
-def _lists_people(key: str) -> bool:
-    return key in RUNNING_SETTINGS and RUNNING_SETTINGS[key].lists_people
 
 
 def _read_id(store: Store, text: str, preferred: list[str] | tuple[()]) -> str:

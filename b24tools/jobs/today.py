@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from b24tools.assignment.plan import Rules
-from b24tools.assignment.standing import LineStanding, Standings, read_standings
-from b24tools.assignment.team import Team, find_team
+from b24tools.assignment.standing import LineStanding, Standings
+from b24tools.assignment.team import Team, read_team
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -26,12 +26,12 @@ LOOK_AHEAD = 92  # days in which the next working day is looked for
 
 @dataclass(frozen=True)
 class Before:
-    """An operation that has to be done first: when it will be (UTC), and by whom."""
+    """An operation that has to be done first: when it will be (UTC; None: that is not known), and by whom."""
 
     task_id: int
     position: str
     person: str | None
-    end: datetime
+    end: datetime | None
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,8 @@ def read_today(tools: Tools, rules: Rules, name: str | None = None, day: date | 
     `day`: today without it; one that is over raises ConfigError, as another name does. Raises PortalError as reading
     does.
     """
-    team = find_team(tools, rules, name)
-    open_orders = tools.store.orders.list_open()
-    return list_work(read_standings(tools, rules, open_orders), team, tools.client.url, day)
+    found, team = read_team(tools, rules, name, tools.store.orders.list_open())
+    return list_work(found, team, tools.client.url, day)
 
 
 def list_work(found: Standings, team: Team, portal_url: str, day: date | None = None) -> Today:
@@ -155,9 +154,10 @@ def list_work(found: Standings, team: Team, portal_url: str, day: date | None = 
 
 
 def _describe_before(line: LineStanding | None) -> Before | None:
-    if line is None or line.task is None or line.span is None:
+    if line is None or line.task is None:
         return None
-    return Before(line.task.id, line.row.position, line.person.name if line.person else None, line.span[1])
+    person = line.person.name if line.person else line.task.responsible_name
+    return Before(line.task.id, line.row.position, person or None, line.span[1] if line.span else None)
 
 
 def _work_between(found: Standings, person: Person, start: datetime, end: datetime) -> int:

@@ -282,38 +282,31 @@ def _read_order(raw: Any, source: _Source, place: str = "") -> Order:
 
 def _hide_secrets(order: Order, hide: Callable[[str], str], place: str) -> Order:
     """Take secrets out of all texts, with a warning. Raise OrderError for one in the id: without it two may be one."""
-    texts = [order.id, order.number, order.department, order.customer, order.manager, *order.warnings]
-    texts += [text for line in order.lines for text in (line.position, line.position_id)]
-    texts += [file.name for file in order.files]
-    whole = "\n".join(filter(None, texts))
-    if hide(whole) == whole:
+    hidden: Order = _hide_in(order, hide)
+    if hidden == order:
         return order
     path = f"{place}ИдентификаторЗаказа"
-    if hide(order.id) != order.id:
+    if hidden.id != order.id:
         raise errors.OrderError(
             _("{path} holds a token or the webhook of the settings").format(path=path),
             _("Send the identifier that the order has in 1C, and replace the secret: others may have seen it."),
         )
-
-    def hide_in(text: str | None) -> str | None:
-        return text and hide(text)
-
-    changes = {name: hide_in(getattr(order, name)) for name in ("number", "department", "customer", "manager")}
     warning = _(
         "order {number} holds a token or the webhook of the settings: *** stands in its place; "
         "take it out in 1C, and replace it: others may have seen it"
     )
-    return order.model_copy(
-        update=changes
-        | {
-            "lines": tuple(
-                line.model_copy(update={"position": hide(line.position), "position_id": hide_in(line.position_id)})
-                for line in order.lines
-            ),
-            "files": tuple(file.model_copy(update={"name": hide(file.name)}) for file in order.files),
-            "warnings": (*map(hide, order.warnings), warning.format(number=changes["number"])),
-        }
-    )
+    return hidden.model_copy(update={"warnings": (*hidden.warnings, warning.format(number=hidden.number))})
+
+
+def _hide_in(value: Any, hide: Callable[[str], str]) -> Any:
+    """Return a model, or what it holds, with all its texts changed."""
+    if isinstance(value, str):
+        return hide(value)
+    if isinstance(value, tuple):
+        return tuple(_hide_in(item, hide) for item in value)
+    if isinstance(value, _Model):
+        return value.model_copy(update={name: _hide_in(item, hide) for name, item in value})
+    return value
 
 
 def _refuse_equal_keys(order: Order, place: str) -> None:

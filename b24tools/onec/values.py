@@ -50,9 +50,11 @@ _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d))?", re.ASCII)
 _MILLISECONDS = re.compile(r"(?:\\?/Date\((-?\d{1,15})(?:[-+]\d{4})?\)\\?/|new Date\((-?\d{1,15})\))", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EMPTY = datetime(1, 1, 3, tzinfo=UTC) - _EPOCH  # the empty date in any zone, which may lie before the year 1
-# 1C's empty date, the same one through COM, and 1C's "never"
-_NO_DATE = frozenset({(1, 1, 1), (100, 1, 1), (3999, 12, 31)})
-_NO_DATE_ELSEWHERE = {(3999, 12, 30), (4000, 1, 1), (1, 1, 2), (99, 12, 31), (100, 1, 2)}  # the same in other zones
+# 1C's empty date, the same one through COM, that of Excel and OLE, and 1C's "never"
+_NO_DATE = frozenset({(1, 1, 1), (100, 1, 1), (1899, 12, 30), (3999, 12, 31)})
+_NO_DATE_ELSEWHERE = {  # the same in other zones
+    *((3999, 12, 30), (4000, 1, 1), (1, 1, 2), (99, 12, 31), (100, 1, 2), (1899, 12, 29)),
+}
 _YEARS = range(1980, 2200)
 
 _HEX_OF_GUID = "([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})"

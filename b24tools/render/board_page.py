@@ -9,8 +9,8 @@ from typing import Any
 
 from b24tools.core import periods
 from b24tools.core.i18n import _, current_language, ngettext, pgettext
-from b24tools.core.scope import Scope
 from b24tools.jobs import leaderboard
+from b24tools.jobs.leaderboard.scope import Scope
 from b24tools.render import leaderboard_text
 from b24tools.render.markup import escape
 from b24tools.render.page_assets import count_forms, dump_setup, list_age_words, read_asset, read_assets
@@ -57,8 +57,8 @@ def read_script() -> str:
     return read_assets("common.js", "board.js")
 
 
-def list_words(period: periods.Period, now: datetime) -> dict[str, Any]:
-    """List what the script says, in the language in use."""
+def list_words(period: periods.Period, now: datetime, *, sees_part: bool = False) -> dict[str, Any]:
+    """List what the script says, in the language in use. `sees_part`: see `leaderboard.Board`."""
     empty = leaderboard.Board(period, leaderboard.TASKS, teams=False, complete=True, as_of=now, mode="")
     return list_age_words() | {
         "age": _("Data as of {moment}, {ago}; mode {mode}"),
@@ -68,11 +68,14 @@ def list_words(period: periods.Period, now: datetime) -> dict[str, Any]:
         "new": pgettext("movement", "new"),
         "empty": leaderboard_text.describe_empty(empty, now),
         "no_hours": leaderboard_text.say_no_hours(),
+        "unnamed": leaderboard_text.say_unnamed(),
         "median": _("median {n}"),
         "badges": leaderboard_text.name_badges(),
         "goals": leaderboard_text.name_goals(),
         "present": _("{present} of {members} present"),
         "quarter": _("the first quarter has {n} or more"),
         "no_data": _("No data yet. The first snapshot will bring them."),
-        "incomplete": _("Incomplete: part of this period was never collected."),
+        "incomplete": leaderboard_text.say_part()
+        if sees_part
+        else _("Incomplete: part of this period was never collected."),
     }

@@ -130,6 +130,11 @@ def format_work(seconds: int) -> str:
     return f"{in_hours} {in_minutes}" if minutes and hours < 100 else in_hours
 
 
+def format_taken(seconds: int) -> str:
+    """Write how much working time a piece of work takes; what somebody has put outside of it takes none."""
+    return format_work(seconds) if seconds else _("outside the working hours")
+
+
 def format_busy(busy_s: int, work_s: int) -> str:
     """Write `3 h of 8 h`: how much of the working time is taken."""
     return _("{busy} of {work}").format(busy=format_work(busy_s), work=format_work(work_s))

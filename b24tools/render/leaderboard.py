@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from b24tools.core.benchmarks import Benchmarks, WeekFigure
 from b24tools.core.timestamps import to_text
 from b24tools.jobs.leaderboard import Board, Row
+from b24tools.jobs.leaderboard.benchmarks import Benchmarks, WeekFigure
 from b24tools.render import leaderboard_text as text
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.leaderboard_text import FIGURE, MOVED, NAME, TEAM

@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from b24tools.core.badges import ALL_ON_TIME, BADGES, BEST_WEEK, CLEAN_FRIDAY, HELPED, MOST_IMPROVED
 from b24tools.core.i18n import _, ngettext, pgettext
 from b24tools.core.periods import MONTH, QUARTER, WEEK, YEAR, Period
 from b24tools.core.sizes import format_duration
 from b24tools.jobs.leaderboard import HOURS, TASKS, Board, Row
+from b24tools.jobs.leaderboard.badges import ALL_ON_TIME, BADGES, BEST_WEEK, CLEAN_FRIDAY, HELPED, MOST_IMPROVED
 from b24tools.render.console import clean
 from b24tools.render.formats import format_days, format_decimal, format_month, tell_apart
 from b24tools.store.seasons import Season
-from b24tools.store.settings import CountingRules
+from b24tools.store.settings import WEBHOOK, CountingRules
 
 MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 ON_TIME_FROM = 3  # a share of one or two tasks says nothing
@@ -132,15 +132,24 @@ def describe_gap(board: Board, now: datetime) -> str:
     """Say what to run for a period of which a part is missing; "" for a whole or an empty one."""
     if board.complete or not (board.rows or board.as_of):
         return ""
+    if board.sees_part:
+        return say_part()
     return _("Incomplete: part of this period was never collected. Run `{command}`.").format(
-        command=snapshot_command(board.period, now, board.portals)
+        command=snapshot_command(board.period, now, board.portals, board.mode)
     )
 
 
-def snapshot_command(period: Period, now: datetime, portals: Sequence[str] = ()) -> str:
-    """Return the command that collects a period, for these of many portals."""
+def say_part() -> str:
+    """Say that no snapshot brings more."""
+    return _("Only what the webhook's owner sees was collected: the owner is not an administrator.")
+
+
+def snapshot_command(period: Period, now: datetime, portals: Sequence[str] = (), mode: str = "") -> str:
+    """Return the command that collects a period, for these of many portals; in webhook mode another one does."""
     monday = next(period.weeks()).first
     since = "" if period.kind == WEEK and now < period.end else f" --since {monday.isoformat()}"
+    if WEBHOOK in mode and period.kind == WEEK and now < period.end + timedelta(days=7):
+        since = " --reconcile"
     each = f"each --profiles {','.join(portals)} -- " if portals else ""
     return f"b24tools {each}snapshot{since}"
 
@@ -151,6 +160,8 @@ def describe_empty(board: Board, now: datetime) -> str:
         return _("This period has not begun.")
     if board.total_tasks and board.by == HOURS and not board.has_hours:
         return say_no_hours()
+    if board.total_tasks:
+        return say_unnamed()
     if board.as_of is None:
         return _("No data yet.")
     if now < board.period.end:
@@ -161,6 +172,11 @@ def describe_empty(board: Board, now: datetime) -> str:
 def say_no_hours() -> str:
     """Say why nothing is ranked by hours."""
     return _("Nothing that was closed has an estimate: there is no ranking by hours.")
+
+
+def say_unnamed() -> str:
+    """Say why nobody is ranked though tasks were closed."""
+    return _("All who have closed tasks do not want to be named.")
 
 
 def describe_totals(board: Board) -> str:

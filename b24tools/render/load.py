@@ -14,6 +14,7 @@ from b24tools.render.formats import (
     describe_terms,
     format_moment,
     format_span,
+    format_taken,
     format_work,
     get_weekday_letters,
     tell_apart,
@@ -111,7 +112,7 @@ def print_load(load: Load, zone: ZoneInfo, portal_url: str, now: datetime, scree
             [
                 [
                     task.title,
-                    format_work(task.left_s),
+                    format_taken(task.left_s),
                     *times,
                     screen.link(str(task.id), task_url(portal_url, task.id), str(task.id)),
                 ]

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 LOAD, NAME = "load", "name"
 WEEKS = (1, 2, 4, 6, 8, 13)
+ANY_DAY = "0000-00-00"  # in an address, in place of a cell's day
 LEVELS = (1, 26, 51, 76, 100)  # from so many % on a cell is darker
 
 
@@ -132,12 +133,12 @@ _OFF, _FREE = _Cell("off", ""), _Cell("cell heat0", "0")
 def _render_group(group: Group, days: Sequence[date], view: View) -> str:
     """Write the sums of a department."""
     name = group.department.name
-    link = escape(f"{view.root}today/{group.department.id}")
+    link, of_day = _link_lists(str(group.department.id), view)
     sums = [_sum_days(day, [person.days[number] for person in group.people]) for number, day in enumerate(days)]
     open_s = sum(person.open_s for person in group.people)
     row = f'<tr class="row sums"><th scope="rowgroup" class="who"><a href="{link}">{escape(name)}</a></th>'
     figures = f'<td class="figure">{group.share:.0%}</td><td class="figure open">{escape(format_work(open_s))}</td>'
-    cells = _render_cells(escape(name), link, sums, [""] * len(days))
+    cells = _render_cells(escape(name), of_day, sums, [""] * len(days))
     return row + figures + '<td class="free"></td>' + cells + "</tr>"
 
 
@@ -146,7 +147,7 @@ def _sum_days(day: date, loads: Sequence[DayLoad]) -> DayLoad:
 
 
 def _render_person(person: PersonLoad, name: str, view: View) -> str:
-    link = escape(f"{view.root}today/{quote(f'#{person.id}')}")
+    link, of_day = _link_lists(f"#{person.id}", view)
     text = "; ".join([name, *describe_terms(person.terms)])
     row = f'<tr class="row"><th scope="row" class="who"><a href="{link}">{escape(text)}</a></th>'
     free = escape(format_moment(person.free, view.zone, view.now))
@@ -155,14 +156,20 @@ def _render_person(person: PersonLoad, name: str, view: View) -> str:
         f'<td class="free">{free}</td>'
     )
     away = [_describe_away(person, day.day, view) for day in person.days]
-    return row + figures + _render_cells(escape(name), link, person.days, away) + "</tr>"
+    return row + figures + _render_cells(escape(name), of_day, person.days, away) + "</tr>"
+
+
+def _link_lists(name: str, view: View) -> tuple[str, str]:
+    """Return, escaped, the addresses of the work lists of today, and of ANY_DAY."""
+    path = f"today/{quote(name)}"
+    return escape(view.link_to(path)), escape(view.link_to(path, date=ANY_DAY))
 
 
 def _render_cells(who: str, link: str, days: Sequence[DayLoad], away: Sequence[str]) -> str:
     """Write the cells of a row with their %; what is for the mouse and for readers of the screen is in the titles.
 
-    `who` and `link`: escaped; `away`: the absences of each day in words. Days of one week that look alike are one
-    cell, and so is all that is free after the last work: a plant has fifty thousand days.
+    `who` and `link`, of ANY_DAY: escaped; `away`: the absences of each day in words. Days of one week that look alike
+    are one cell, and so is all that is free after the last work: a plant has fifty thousand days.
     """
     cells, language = [], current_language()
     shown = [_choose_cell(*one) for one in zip(days, away, strict=True)]
@@ -179,7 +186,7 @@ def _render_cells(who: str, link: str, days: Sequence[DayLoad], away: Sequence[s
         if busy_s:
             amount = _describe_amount(busy_s, sum(day.work_s for day in span), language)
             title += f"{amount}; {escape(cell.away)}" if cell.away else amount
-            link_to = f"{link}?date={span[0].day.isoformat()}"
+            link_to = link.replace(ANY_DAY, span[0].day.isoformat())
             cells.append(f'{head}><a href="{link_to}" title="{title}">{cell.text}</a></td>')
         else:
             cells.append(f'{head} title="{title}{escape(cell.away)}">{cell.text}</td>')

@@ -14,7 +14,14 @@ from b24tools.core.i18n import _, ngettext
 from b24tools.core.timestamps import from_text
 from b24tools.render.console import clean
 from b24tools.render.formats import format_date, format_decimal, format_moment
-from b24tools.render.leaderboard_text import MEDALS, describe_benchmarks, describe_goal, describe_heading, name_rows
+from b24tools.render.leaderboard_text import (
+    MEDALS,
+    describe_benchmarks,
+    describe_goal,
+    describe_heading,
+    name_rows,
+    say_part,
+)
 from b24tools.render.links import task_url
 from b24tools.render.orders import describe_hold_up, describe_state, ready_at
 from b24tools.store.messages import Message, read_days
@@ -168,6 +175,7 @@ def write_board(board: Board) -> str:
         for row in rows
     ]
     gap = "" if board.complete else _("Incomplete: part of this period was never collected.")
+    gap = say_part() if board.sees_part else gap
     beside = filter(None, [describe_benchmarks(board), describe_goal(board), gap])
     return _write_part(describe_heading(board), [*lines, *beside] if lines else [])
 

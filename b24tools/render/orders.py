@@ -92,7 +92,7 @@ def to_csv(listing: Listing, zone: ZoneInfo) -> str:
                 order.done,
                 order.of,
                 describe_state(order),
-                round(order.late_s / 3600) or "",
+                max(1, round(order.late_s / 3600)) if order.late_s else "",
                 make_inert(describe_hold_up(order.holds_up)) if order.holds_up else "",
                 make_inert(row.id),
             )
@@ -246,11 +246,8 @@ def describe_line(line: LineStanding, zone: ZoneInfo, now: datetime) -> tuple[st
     if line.is_done and not line.is_put_off:
         is_early = task.closed_at is not None and task.end is not None and task.closed_at < task.end
         return (_("done early") if is_early else pgettext("task", "done")), "green"
-    words = {
-        Status.IN_PROGRESS: _("in progress"),
-        Status.DEFERRED: _("deferred"),
-    }
-    parts = [words.get(Status(task.status), _("not begun"))]
+    words: dict[int, str] = {Status.IN_PROGRESS: _("in progress"), Status.DEFERRED: _("deferred")}
+    parts = [words.get(task.status, _("not begun"))]
     if task.responsible_id != row.responsible_id:
         parts.append(_("given to {name}").format(name=name_person(line)))
     elif line.is_moved_by_hand:

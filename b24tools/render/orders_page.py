@@ -71,7 +71,7 @@ def _render_table(orders: Sequence[OrderStanding], view: View) -> Html:
             _("{done} of {of}").format(done=order.done, of=order.of),
             describe_hold_up(order.holds_up) if order.holds_up else "",
         ]
-        link = element("a", row.number, href=f"{view.root}plan{view.query(order=row.id)}")
+        link = element("a", row.number, href=view.link_to("plan", order=row.id))
         rest = render_cells(titles[1:], cells, SHORT)
         rows.append(element("tr", element("th", link, scope="row"), *rest, id=make_safe(row.id)))
     head, body = element("thead", render_titles(titles)), element("tbody", join(rows, "\n"))

@@ -31,10 +31,15 @@ class View:
         """The day of `now`."""
         return self.now.astimezone(self.zone).date()
 
-    def query(self, **parameters: str) -> str:
-        """Return the query of a link to another page."""
-        query = urlencode({**parameters, **self.hidden})
-        return f"?{query}" if query else ""
+    def link_to(self, path: str, **parameters: str) -> str:
+        """Return the address of another page."""
+        return link_page(self.root, path, self.hidden, **parameters)
+
+
+def link_page(root: str, path: str, look: Mapping[str, str], **parameters: str) -> str:
+    """Return the address of a page, with the language and theme that links carry on; `root`: the way to `/`."""
+    query = urlencode({**parameters, **look})
+    return f"{root}{path}?{query}" if query else f"{root}{path}"
 
 
 def render_form(view: View, *fields: Html, tabs: str = "") -> Html:

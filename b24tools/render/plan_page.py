@@ -17,6 +17,7 @@ from b24tools.render.formats import (
     format_day,
     format_moment,
     format_span,
+    format_taken,
     format_work,
     tell_apart,
 )
@@ -28,7 +29,7 @@ from b24tools.render.page_parts import View, render_choice, render_form, render_
 
 if TYPE_CHECKING:
     from b24tools.assignment.standing import LineStanding, OrderStanding
-    from b24tools.jobs.plan_page import DepartmentPlan, PersonPlan, Work
+    from b24tools.jobs.people_plans import DepartmentPlan, PersonPlan, Work
     from b24tools.scheduling.calendar import WorkCalendar
 
 ORDERS, PEOPLE = "orders", "people"
@@ -162,7 +163,7 @@ def _row_of_order(order: OrderStanding, axis: gantt.Axis, view: View, *, is_open
     described = [(line, _describe_operation(line, view)) for line in order.lines]
     bars = [bar for line, words in described if (bar := _bar_of_line(order, line, words, view))]
     wanted = (late_from, _wanted_words(order, view)) if late_from else None
-    name = element("a", row.number, href=f"{view.root}orders{view.query()}#{make_safe(row.id)}", class_="number")
+    name = element("a", row.number, href=f"{view.link_to('orders')}#{make_safe(row.id)}", class_="number")
     share = 100 * order.done / order.of if order.of else 0
     done = _("{done} of {of} done").format(done=order.done, of=order.of)
     parts = [
@@ -200,7 +201,7 @@ def _list_operations(
         links = []
         if line.task:
             links.append(element("a", f"#{line.task.id}", href=task_url(view.portal_url, line.task.id)))
-            links.append(element("a", _("why"), href=f"{view.root}why/{line.task.id}{view.query()}"))
+            links.append(element("a", _("why"), href=view.link_to(f"why/{line.task.id}")))
         items.append(element("li", words, " ", join(links, ", ")))
     items += [element("li", f"{position}: {_('no task was made')}") for position in order.row.unwritten]
     summary = element("summary", element("span", _("Operations"), class_="hidden"))
@@ -323,7 +324,7 @@ def _bar_of_work(work: Work, chosen: set[str] | None, view: View) -> gantt.Bar:
     dim = "" if chosen is None or (work.order and work.order.row.id in chosen) else " dim"
     if bar is None or work.order is None or work.line is None:
         words = _("Other work, task {id}").format(id=work.task_id)
-        title = f"{words}: {format_span(*work.span, view.zone, view.now)}, {format_work(work.left_s)}"
+        title = f"{words}: {format_span(*work.span, view.zone, view.now)}, {format_taken(work.left_s)}"
         return gantt.Bar(work.span, f"other{dim}", words, title, task_url(view.portal_url, work.task_id))
     label = f"{work.order.row.number} · {work.line.row.position}"
     return gantt.Bar(work.span, bar.look + dim, label, bar.title, bar.href, (), bar.is_begun)

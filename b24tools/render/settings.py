@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from b24tools.core.i18n import _
 from b24tools.render.console import print_text
+from b24tools.store.settings import lists_people
 
 if TYPE_CHECKING:
     from b24tools.core.models import Person
@@ -33,8 +34,6 @@ def print_settings(settings: Iterable[tuple[str, str]], people: Mapping[str, Per
     for key, value in settings:
         print_text(f"{key} {value}".rstrip())
         print_text(f"    {explain(key)}")
-        named = [
-            f"{people[word].name} (#{word})" for word in value.split(",") if word in people and key.endswith("_users")
-        ]
-        if named:
+        named = [f"{people[word].name} (#{word})" for word in value.split(",") if word in people]
+        if named and lists_people(key):
             print_text(f"    {', '.join(named)}")

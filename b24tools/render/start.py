@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from b24tools.core.i18n import _
 from b24tools.core.sizes import format_duration
 from b24tools.render.markup import Html, element, join
+from b24tools.render.page_parts import link_page
 
 
-def to_html(root: str, pages: Iterable[tuple[str, str]], status: str, snapshot_age_s: int | None) -> Html:
-    """Write a card for each page, then links for programs. `root`: the way up to `/`; `status`: as /healthz has it."""
+def to_html(
+    root: str, look: Mapping[str, str], pages: Iterable[tuple[str, str]], status: str, snapshot_age_s: int | None
+) -> Html:
+    """Write a card for each page, then links for programs. `root`: the way up to `/`.
+
+    `look`: what links to pages carry on; `status`: as /healthz has it.
+    """
     words = {
         "plan": _("Orders and people over time: what is done when, what is late, and what holds it up."),
         "orders": _("All open orders in a table: wanted, promised, ready, late by how much."),
@@ -19,7 +25,13 @@ def to_html(root: str, pages: Iterable[tuple[str, str]], status: str, snapshot_a
         "board": _("Who has closed how many tasks this week, for a screen on the wall."),
     }
     cards = [
-        element("a", element("b", name), element("span", words.get(path, "")), class_="card", href=root + path)
+        element(
+            "a",
+            element("b", name),
+            element("span", words.get(path, "")),
+            class_="card",
+            href=link_page(root, path, look),
+        )
         for path, name in pages
     ]
     links = [(_("Description of the HTTP side"), "docs"), (_("Health"), "healthz"), (_("Settings"), "configs")]

@@ -11,7 +11,15 @@ from b24tools.core.i18n import _
 from b24tools.core.timestamps import to_text
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.csv_file import make_inert, write_csv
-from b24tools.render.formats import format_date, format_long_day, format_moment, format_span, format_work, tell_apart
+from b24tools.render.formats import (
+    format_date,
+    format_long_day,
+    format_moment,
+    format_span,
+    format_taken,
+    format_work,
+    tell_apart,
+)
 from b24tools.render.links import task_url
 
 if TYPE_CHECKING:
@@ -161,7 +169,7 @@ def format_slot(job: Job, day: date, zone: ZoneInfo) -> str:
 
 def describe_work(job: Job) -> str:
     """Say how long a piece of work takes, and whether the task goes on after it."""
-    work = format_work(job.slot.work_s) if job.slot.work_s else _("outside the working hours")
+    work = format_taken(job.slot.work_s)
     return work if job.slot.is_last else _("{work}, goes on").format(work=work)
 
 
@@ -199,7 +207,8 @@ def describe_before(job: Job, today: Today, zone: ZoneInfo) -> str:
     if job.before is None:
         return ""
     who = f", {job.before.person}" if job.before.person else ""
-    moment = format_moment(job.before.end, zone, today.as_of).replace(" ", NO_BREAK)
+    end = job.before.end
+    moment = format_moment(end, zone, today.as_of).replace(" ", NO_BREAK) if end else _("not known when")
     return f"{job.before.position}{who}, {moment}"
 
 

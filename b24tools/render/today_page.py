@@ -123,4 +123,4 @@ def _render_person(one: WorkList, name: str, today: Today, view: View) -> Html:
 
 def _link_sheets(name: str, today: Today, view: View) -> str:
     day = {} if today.day == view.today else {"date": today.day.isoformat()}
-    return f"{view.root}today/{quote(name, safe='')}{view.query(**day)}"
+    return view.link_to(f"today/{quote(name, safe='')}", **day)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
@@ -13,7 +12,7 @@ from b24tools.core.timestamps import to_text
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.formats import describe_terms, format_moment, format_span, format_work, tell_apart
 from b24tools.render.markup import Html, element, join
-from b24tools.render.page_parts import render_cells, render_scrolled, render_titles
+from b24tools.render.page_parts import link_page, render_cells, render_scrolled, render_titles
 from b24tools.render.replan import describe_reason
 
 if TYPE_CHECKING:
@@ -105,8 +104,7 @@ def to_html(why: Why, zone: ZoneInfo, root: str, look: Mapping[str, str]) -> Htm
     if why.others:
         parts.append(element("p", _("Also considered, and no better: {n}.").format(n=why.others)))
     if why.order:
-        plan = urlencode({"order": why.order, **look})
-        parts.append(element("p", element("a", why.order, href=f"{root}plan?{plan}")))
+        parts.append(element("p", element("a", why.order, href=link_page(root, "plan", look, order=why.order))))
     return join([*parts, *(to_html(earlier, zone, root, look) for earlier in why.earlier)])
 
 

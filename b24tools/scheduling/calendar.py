@@ -122,7 +122,7 @@ class WorkCalendar:
     def is_worked(self, moment: datetime) -> bool:
         """Whether people are at work at this moment; in a break they are not."""
         day, second = moment.astimezone(self.zone).date(), _floor(moment)
-        return any(start <= second < end for one in (day - _DAY, day) for start, end in self.spans(one))
+        return any(start <= second < end for shift_day in (day - _DAY, day) for start, end in self.spans(shift_day))
 
     def round_up(self, moment: datetime, step_s: int) -> datetime:
         """The first moment not before `moment` at a whole number of steps from midnight on the wall clock."""

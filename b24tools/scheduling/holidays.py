@@ -95,18 +95,18 @@ class _ByYear(Mapping[date, DayRule]):
 
     def __init__(self, find: Callable[[int], Mapping[date, DayRule]]) -> None:
         self._find = find
-        self._found: dict[int, Mapping[date, DayRule]] = {}
+        self._rules: dict[int, Mapping[date, DayRule]] = {}
 
     def __getitem__(self, day: date) -> DayRule:
-        if day.year not in self._found:
-            self._found[day.year] = self._find(day.year)
-        return self._found[day.year][day]
+        if day.year not in self._rules:
+            self._rules[day.year] = self._find(day.year)
+        return self._rules[day.year][day]
 
     def __iter__(self) -> Iterator[date]:
-        return (day for year in sorted(self._found) for day in self._found[year])
+        return (day for year in sorted(self._rules) for day in self._rules[year])
 
     def __len__(self) -> int:
-        return sum(map(len, self._found.values()))
+        return sum(map(len, self._rules.values()))
 
 
 def _decide(
@@ -135,14 +135,14 @@ def _year(country: str, year: int) -> Mapping[date, DayRule]:
     if year not in _KNOWN_YEARS:
         return {}
     # A day may be moved over New Year, and 31 December is the eve of a holiday of the next year.
-    found = holidays.country_holidays(country, years=(year - 1, year, year + 1), language="en_US")
-    names = dict(found.items())
+    country_days = holidays.country_holidays(country, years=(year - 1, year, year + 1), language="en_US")
+    names = dict(country_days.items())
     replaced = {source: day for day, name in names.items() if (source := _substituted(name))}
     feasts = {day for day, name in names.items() if _is_feast(name)}
     rules: dict[date, DayRule] = {}
     day = date(year, 1, 1)
     while day.year == year:
-        moved = day in found.weekend_workdays
+        moved = day in country_days.weekend_workdays
         if day in names and not moved:
             rules[day] = DAY_OFF
         else:

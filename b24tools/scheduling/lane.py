@@ -152,8 +152,8 @@ class Row(NamedTuple):
     @classmethod
     def of(cls, spans: Iterable[Span]) -> Row:
         """Make one of these, whatever their order, and whether they meet or not."""
-        found = united(spans)
-        return cls([start for start, _end in found], [end for _start, end in found])
+        merged = united(spans)
+        return cls([start for start, _end in merged], [end for _start, end in merged])
 
     def with_span(self, span: Span) -> Row:
         """The same with one more, that is united with those it meets."""
@@ -253,7 +253,6 @@ class Layout:
 
     def __init__(self, time: PersonTime, pieces: dict[int, _Piece], recency: Recency) -> None:
         self.time, self.line, self._is_usual, self._pieces = time, time.line, time.is_usual, pieces
-        self._open_s = sum([piece.left_s for piece in pieces.values()])
         self.spans: dict[int, Span] = {}
         self._unpushed: set[int] = set()
         self._fixed = self._busy = self._lay_fixed()
@@ -309,13 +308,12 @@ class Layout:
             laid._busy = laid._shown = self._busy.with_span(span)
         if self._shown is not self._busy:
             laid._shown = self._shown.with_span(span)
-        laid._open_s = self._open_s + piece.left_s
         laid._rank(recency)
         return laid
 
     def _rank(self, recency: Recency) -> None:
         """Reckon what follows from how everything lies."""
-        self._free = self._first_free()
+        self._free, self._open_s = self._first_free(), sum(self._busy.ends) - sum(self._busy.starts)
         self.tie = self._open_s, recency, self.time.worker.id
         self._offers: dict[tuple[int, int], Offer] = {}
         self._ends_at: dict[int, datetime] = {}
@@ -377,33 +375,33 @@ class Layout:
     def list_tasks(self) -> list[tuple[OpenTask, Interval]]:
         """The tasks with when they are done, in that sequence; those that never end are left out.
 
-        What is left of them is in this person's seconds.
+        What is left of them is the working time, in this person's seconds, that they take.
         """
-        found = []
-        for task_id, _span in sorted(self.spans.items(), key=lambda one: one[1]):
+        tasks = []
+        for task_id, (begin, until) in sorted(self.spans.items(), key=lambda item: item[1]):
             with suppress(NoWorkingTime):
                 piece = self._pieces[task_id]
-                own = replace(piece.task, remaining_s=piece.left_s)
+                own = replace(piece.task, remaining_s=until - begin if piece.fixed else piece.left_s)
                 if span := self.span_of(task_id):
-                    found.append((own, span))
-        return found
+                    tasks.append((own, span))
+        return tasks
 
     def slots_between(self, start: datetime, end: datetime) -> list[Slot]:
         """The pieces of the tasks in this time, in that sequence: loose work goes around the slots."""
         first, last = self.line.worked(start), self.line.worked(end)
         fixed = list(zip(*self._fixed, strict=True))
-        found = []
+        placed = []
         for task_id, span in self.spans.items():
             task, outside = self._pieces[task_id].task, self._find_outside(task_id, span)
             for piece in cut_out(span, fixed) or [span]:
                 begin, until = max(piece[0], first), min(piece[1], last)
                 if begin < until:
                     moments = self._moments((begin, until))
-                    found.append((begin, Slot(task, *moments, until - begin, span[1] <= until and not outside)))
+                    placed.append((begin, Slot(task, *moments, until - begin, span[1] <= until and not outside)))
             if outside and outside[0] < end and start < outside[1]:
                 moments = max(outside[0], start), min(outside[1], end)
-                found.append((span[1], Slot(task, *moments, 0, outside[1] <= end)))
-        return [slot for _begin, slot in sorted(found, key=lambda one: (one[0], one[1].start))]
+                placed.append((span[1], Slot(task, *moments, 0, outside[1] <= end)))
+        return [slot for _begin, slot in sorted(placed, key=lambda place: (place[0], place[1].start))]
 
     def _find_outside(self, task_id: int, span: Span) -> Interval | None:
         """Return what of a slot somebody has put outside the working hours, after what of it is within them."""
@@ -424,7 +422,7 @@ class Layout:
         for midnight in midnights:
             number = bisect_left(starts, midnight)
             taken.append(sums[number] - (max(0, ends[number - 1] - midnight) if number else 0))
-        found = [
+        loads = [
             DayLoad(today + timedelta(days=n), taken[n + 1] - taken[n], midnights[n + 1] - midnights[n])
             for n in range(days)
         ]
@@ -432,7 +430,7 @@ class Layout:
         with suppress(NoWorkingTime):
             free = self._first_moment()
         worker = self.time.worker
-        return PersonLoad(worker.id, worker.name, self._open_s, free, self.time.away, tuple(found), worker.terms)
+        return PersonLoad(worker.id, worker.name, self._open_s, free, self.time.away, tuple(loads), worker.terms)
 
     def _first_free(self) -> int:
         """The position where what is to be done at once ends; a gap shorter than a step is no time for work."""
@@ -549,10 +547,10 @@ class Lane:
         slot = piece.task.slot if piece else None
         if piece is None or slot is None or slot[1] <= line.origin:
             return ()
-        planned_s, own_s = (one.worked(slot[1]) - one.worked(slot[0]) for one in (shared, line))
+        planned_s, own_s = (timeline.worked(slot[1]) - timeline.worked(slot[0]) for timeline in (shared, line))
         if slot[0] < line.origin:  # around which absences it was planned is seen from its start
             lines = (Timeline(shared.calendar, away, slot[0]) for away in ((), line.absences))
-            planned_s, own_s = (one.worked(slot[1]) for one in lines)
+            planned_s, own_s = (timeline.worked(slot[1]) for timeline in lines)
         if min(planned_s, piece.left_s) <= own_s:
             return ()
         return tuple(away for away in line.absences if away[0] < slot[1] and away[1] > slot[0])

@@ -62,7 +62,7 @@ class PeopleFile:
     @property
     def schedules(self) -> tuple[int, ...]:
         """The ids of all schedules that it names."""
-        named = {one.schedule for one in self.people.values() if one.schedule}
+        named = {terms.schedule for terms in self.people.values() if terms.schedule}
         return tuple(sorted(named | set(self.schedules_of.values())))
 
     @cached_property
@@ -70,8 +70,8 @@ class PeopleFile:
         """What it says of positions, as the matching of names needs it."""
         return Positions(
             {same_name(name): department for name, department in self.departments_of.items()},
-            {id_: frozenset(map(same_name, one.only)) for id_, one in self.people.items() if one.only},
-            {id_: frozenset(map(same_name, one.never)) for id_, one in self.people.items() if one.never},
+            {id_: frozenset(map(same_name, terms.only)) for id_, terms in self.people.items() if terms.only},
+            {id_: frozenset(map(same_name, terms.never)) for id_, terms in self.people.items() if terms.never},
         )
 
 
@@ -208,7 +208,7 @@ class _Reader:
         where = ".".join(path)
         value = self._value(path) if line is None and path in self._lines else None
         if not isinstance(value, (dict, type(None))):
-            where += f" = {json.dumps(value, ensure_ascii=False, default=lambda one: float(one))}"
+            where += f" = {json.dumps(value, ensure_ascii=False, default=lambda number: float(number))}"
         line = line or self._lines.get(path, 1)
         place = _("{file}, line {line}").format(file=self._name, line=line)
         return _wrong(": ".join(filter(None, (place, where, problem))))

@@ -36,8 +36,8 @@ def portal_hours(schedule: Any, settings: Any, zone: ZoneInfo) -> tuple[WorkCale
 
     A schedule without hours of its own may have days off, which count with the hours of the next source.
     """
-    if (found := from_schedule(schedule, zone)) is not None:
-        return found
+    if (scheduled := from_schedule(schedule, zone)) is not None:
+        return scheduled
     calendar, warnings = from_settings(settings, zone) or (
         default(zone),
         [_("the portal shows no working hours: planned for Mon-Fri 9-18")],

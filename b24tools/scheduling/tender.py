@@ -182,5 +182,5 @@ def _sort(offers: Collection[Offer]) -> tuple[list[Rank], list[Candidate]]:
 def _chosen(winner: Candidate, reason: str, candidates: Sequence[Candidate], margin_s: int | None = None) -> Choice:
     if winner.start is None or winner.finish is None:
         raise NoWorkingTime(_("{name} has no working time for it in the next six years").format(name=winner.name))
-    listed = tuple(replace(one, chosen=True) if one is winner else one for one in candidates)
+    listed = tuple(replace(candidate, chosen=True) if candidate is winner else candidate for candidate in candidates)
     return Choice(winner.id, winner.start, winner.finish, reason, listed, margin_s)

@@ -154,10 +154,10 @@ class Workload:
 
     def let_wait(self, orders: Iterable[Sequence[StagedTask]]) -> None:
         """Let operations wait for those of lower stages of their order, until nothing changes over all orders."""
-        staged = [sorted(one for one in order if one.stage is not None) for order in orders]
+        staged = [sorted(task for task in order if task.stage is not None) for order in orders]
         staged = [order for order in staged if order and order[0].stage != order[-1].stage]
-        lying = {one.worker_id: self.spans(one.worker_id) for order in staged for one in order}
-        numbers = {one.task_id: number for number, order in enumerate(staged) for one in order}
+        lying = {task.worker_id: self.spans(task.worker_id) for order in staged for task in order}
+        numbers = {task.task_id: number for number, order in enumerate(staged) for task in order}
         changed = set(range(len(staged)))  # orders of which something may have moved since they were looked at
         for _round in range(MOST_ROUNDS):
             for number, order in enumerate(staged):

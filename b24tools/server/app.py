@@ -20,7 +20,7 @@ from b24tools.server.middleware import AccessLogMiddleware, note_outcome
 from b24tools.server.openapi import Api, add_docs
 from b24tools.server.page import answer_problem
 from b24tools.server.responses import HttpError, Reply, describe_problem, describe_refusal, read_code
-from b24tools.server.routes import assign, board, health, orders, planner, settings, webhook, why, work
+from b24tools.server.routes import assign, board, health, orders, plan, settings, start, webhook, why, work
 from b24tools.server.services import Services
 from b24tools.store import database
 
@@ -48,7 +48,7 @@ def create_app(services: Services, access: Access) -> FastAPI:
     """Put all of it together, ready for uvicorn."""
     zone = services.session.settings.zone
     api = Api(with_token=bool(access.token), read_day=lambda: services.now().astimezone(zone).date())
-    for routes in (assign, orders, work, webhook, health, settings, board, planner, why):
+    for routes in (assign, orders, work, webhook, health, settings, board, start, plan, why):
         routes.add_routes(api, services)
     add_docs(api)
     _add_error_handlers(api, services)

@@ -27,7 +27,7 @@ from b24tools.core.i18n import _, pgettext
 from b24tools.core.timestamps import to_text
 from b24tools.render.markup import Html, element, escape, join
 from b24tools.render.page_assets import dump_setup, list_age_words, read_asset, read_assets
-from b24tools.render.page_parts import View
+from b24tools.render.page_parts import View, link_page
 from b24tools.server.responses import Reply
 
 LANGUAGES = {"en": "English", "ru": "Русский"}
@@ -124,10 +124,9 @@ def render_page(
     style = read_assets("colors.css", "planner.css") + style
     root = find_root(request)
     path = request.scope["path"].strip("/")
-    query = keep_look(request)
-    suffix = f"?{urlencode(query)}" if query else ""
+    kept = keep_look(request)
     nav = join(
-        element("a", name, href=f"{root}{at}{suffix}", aria_current=_mark(path.partition("/")[0] == at))
+        element("a", name, href=link_page(root, at, kept), aria_current=_mark(path.partition("/")[0] == at))
         for at, name in [("", pgettext("page", "Start")), *list_pages()]
     )
     setup = {

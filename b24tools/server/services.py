@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -14,8 +15,6 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from b24tools import context
-from b24tools.assignment.plan import Rules
-from b24tools.assignment.tools import Tools
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.sizes import format_size
@@ -24,8 +23,6 @@ from b24tools.server.readings import Readings
 from b24tools.server.responses import HttpError
 from b24tools.store import Store
 
-PAGE_RETRY_S = 3.0  # so long a portal that refuses is asked again for a page
-PAGE_WAIT_S = 4.0  # so long a page waits for a portal that is silent
 SMALL_BYTES = 64 * 1024  # every body but an order's
 IDLE_S = 60.0  # a sender that falls silent in the middle of a body
 SLOWEST = 64 * 1024  # bytes a second: a body that comes more slowly takes too long
@@ -35,21 +32,26 @@ _LENGTH = re.compile(r"[0-9]{1,15}")
 
 
 class Intake:
-    """Whether the last order or event could be taken in."""
+    """What could not be stored when it came last: `order`, `event`."""
 
-    failed = False
+    def __init__(self) -> None:
+        self.failed: set[str] = set()
 
     @contextmanager
-    def watch(self, *harmless: type[Exception]) -> Iterator[None]:
-        """Note how the block ends; what is `harmless` is the sender's fault or passes, and says nothing."""
+    def watch(self, kind: str, *harmless: type[Exception]) -> Iterator[None]:
+        """Note how the block ends; what is `harmless` is the sender's fault or passes, and says nothing.
+
+        Nor does a setting that is wrong: the answer says which, and nothing is the matter with the database.
+        """
         try:
             yield
         except harmless:
             raise
-        except BaseException:
-            self.failed = True
+        except BaseException as error:
+            if not isinstance(error, errors.ConfigError) or error.code == errors.ErrorCode.DATABASE:
+                self.failed.add(kind)
             raise
-        self.failed = False
+        self.failed.discard(kind)
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,10 @@ class Services:
     now: Callable[[], datetime]
     intake: Intake = field(default_factory=Intake)
     readings: Readings = field(init=False)
+    reading_orders: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "readings", Readings(self.now, self.scrub, self.session.count_requests))
-
-    def open_planning(self) -> AbstractContextManager[tuple[Tools, Rules]]:
-        """Open what a job that reads the portal for a page works with."""
-        retry_s = min(PAGE_RETRY_S, self.session.settings.retry_seconds)
-        return self.session.open_planning(read_only=False, retry_s=retry_s)
 
     def open_store(self) -> AbstractContextManager[Store]:
         """Open the database for one request: a connection is cheap, and a thread's own one needs no lock.

@@ -26,7 +26,7 @@ class LoadTask(Shape):
     title: str = about("The title of the task.")
     start: AwareDatetime = about("When it begins, or goes on.")
     end: AwareDatetime = about("When it ends.")
-    left_s: int = about("The work left in it, in seconds.")
+    left_s: int = about("The working time that it takes, in seconds; 0: somebody has put it outside the working hours.")
 
 
 class Terms(Shape):
@@ -45,7 +45,7 @@ class PersonLoad(Shape):
     id: int = about("The user's id on the portal.")
     name: str = about("First and last name.")
     department: str = about("The department under which the person is listed.")
-    open_s: int = about("The person's open work, in seconds.")
+    open_s: int = about("The working time that the person's open work takes, in seconds.")
     free: Moment = about("When the person has time.")
     absences: list[tuple[AwareDatetime, AwareDatetime]] = about("From and to.")
     days: dict[date, int] = about("Work by day, in seconds.")
@@ -67,7 +67,7 @@ class OperationBefore(Shape):
     task_id: int = about("Its task.")
     position: str = about("The position that does it, as 1C names it.")
     person: str | None = about("Who does it.")
-    ready: AwareDatetime = about("When it will be done.")
+    ready: Moment = about("When it will be done; null: that is not known.")
 
 
 class PieceOfWork(Shape):
@@ -106,7 +106,7 @@ class Candidate(Shape):
     name: str = about("First and last name.")
     free: Moment = about("When the person had time.")
     finish: Moment = about("When the person would have ended the work.")
-    open_s: int = about("The person's open work, in seconds.")
+    open_s: int = about("The working time that the person's open work takes, in seconds.")
     absent: list[tuple[AwareDatetime, AwareDatetime]] = about("Absences that mattered: from and to.")
     chosen: bool = about("Whether the person got it.")
     note: str = about("Why it was or was not this person, in the language of B24_LANG.")

@@ -67,14 +67,15 @@ class Events:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def add(self, events: Sequence[NewEvent]) -> list[str]:
-        """Store these events, all or none, with one write to the disk; return their statuses."""
+    def add(self, events: Sequence[NewEvent], status: str = WAITING) -> list[str]:
+        """Store these events, all or none, with one write to the disk; return their statuses.
+
+        `status`: of those that are about a task.
+        """
         if not events:
             return []
-        with self._db.transaction():  # no change of the mode slips in between
-            rows = self._db.query("SELECT value FROM settings WHERE key = 'producer_mode'")
-            usual = WAITING if rows and rows[0]["value"] == "webhook" else BY_MODE
-            statuses = [IGNORED if event.task_id is None else usual for event in events]
+        with self._db.transaction():
+            statuses = [IGNORED if event.task_id is None else status for event in events]
             self._db.insert("events", list(map(_new_row, events, statuses)))
             note_change(self._db)
         return statuses

@@ -150,13 +150,14 @@ class Leaderboard:
         """Return how many active people have each department as their first one, without the hidden."""
         return dict(Counter(home for user_id, home in read_homes(self._db).items() if user_id not in hidden))
 
-    def collected(self, period: Period, now: datetime) -> tuple[bool, datetime | None]:
+    def collected(self, period: Period, now: datetime) -> tuple[bool, datetime | None, bool]:
         """Return whether each begun week of a period was collected to its end, and up to which moment the data go.
 
-        A run sees what was closed until it begins; so a past week needs one that began after its end.
+        A run sees what was closed until it begins; so a past week needs one that began after its end. The third: it
+        was, but by an owner who sees only a part.
         """
         windows = self.windows(period.start, period.end, now)
-        complete = False
+        whole = False
         as_of = None
         for number, (start, end) in enumerate(_begun_parts(period, now)):
             covering = [
@@ -165,10 +166,10 @@ class Leaderboard:
                 if window.start <= start and window.end >= min(end, window.started_at) and window.started_at >= start
             ]
             latest = max((window.started_at for window in covering), default=None)
-            whole = any(window.complete and (end > now or window.started_at >= end) for window in covering)
-            complete = whole and (complete or number == 0)
+            whole = any(end > now or window.started_at >= end for window in covering) and (whole or number == 0)
             as_of = latest or as_of
-        return complete, as_of
+        complete = whole and windows[0].complete  # all are, or none
+        return complete, as_of, whole and not complete
 
     def windows(self, start: datetime, end: datetime, now: datetime) -> list[Window]:
         """Return what complete runs collected of [start, end); without a single one, what the others did."""

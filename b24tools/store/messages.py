@@ -76,7 +76,7 @@ class Messages:
     def follow(self, audiences: Collection[str], now: datetime) -> None:
         """Take all that stands in the ledger as said, where an audience is new or the database was restored.
 
-        What happens after that is news. An audience that gets no messages is forgotten.
+        What happens after that is news. An audience that gets no messages any more is forgotten with those that wait.
         """
         for audience in (PEOPLE, MANAGERS):
             rows = self._db.query("SELECT read_at FROM last_read WHERE what = ?", [_MARK + audience])
@@ -86,12 +86,16 @@ class Messages:
                     self._begin(audience, now)
             elif audience not in audiences and rows:
                 with self._db.transaction():
+                    self._give_up(audience, "switched off")
                     self._db.execute("DELETE FROM last_read WHERE what = ?", [_MARK + audience])
 
-    def _begin(self, audience: str, now: datetime) -> None:
+    def _give_up(self, audience: str, reason: str) -> None:
+        sql = "UPDATE messages SET state = ?, error = ? WHERE kind = ? AND state IN (?, ?, ?)"
         kind = WORK if audience == PEOPLE else PROMISE
-        sql = "UPDATE messages SET state = ?, error = 'begun anew' WHERE kind = ? AND state IN (?, ?, ?)"
-        self._db.execute(sql, [FAILED, kind, PLANNED, SENT, UNKNOWN])
+        self._db.execute(sql, [FAILED, reason, kind, PLANNED, SENT, UNKNOWN])
+
+    def _begin(self, audience: str, now: datetime) -> None:
+        self._give_up(audience, "begun anew")
         if audience == PEOPLE:
             self._db.execute("DELETE FROM said_lines")
             found = f"SELECT key, person_id, starts_at, ends_at FROM ({self._all_lines}) AS lines"  # noqa: S608 - constants
@@ -198,7 +202,7 @@ class Messages:
             if self._db.query("SELECT 1 FROM messages WHERE key = ?", [key]):
                 return False
             row = {"key": key, "kind": kind, "person_id": person_id, "chat": chat, "state": PLANNED}
-            row |= {"content": json.dumps(content, ensure_ascii=False), "planned_at": to_text(now)}
+            row |= {"content": _dump(content), "planned_at": to_text(now)}
             self._db.insert("messages", [row | {"valid_until": to_text(valid_until)}])
             sql = "DELETE FROM messages WHERE state IN (?, ?, ?) AND planned_at < ?"
             self._db.execute(sql, [DONE, FAILED, UNKNOWN, to_text(now - STAYS)])
@@ -222,20 +226,35 @@ class Messages:
         return [_read(row) for row in self._db.query(sql, [PLANNED, UNKNOWN, to_text(now - WORTH_REPEATING)])]
 
     def book(self, messages: Iterable[Message], now: datetime) -> list[Message]:
-        """Note that these are about to be sent; return those that no other process has booked meanwhile."""
-        sql = "UPDATE messages SET state = ?, sent_at = ?, error = NULL WHERE id = ? AND state = ?"
+        """Note that these are about to be sent; return those that no process has booked or changed meanwhile."""
+        # SQLite gives the number of one that was replaced once more
+        sql = "UPDATE messages SET state = ?, sent_at = ?, error = NULL WHERE id = ? AND state = ? AND content = ?"
         with self._db.transaction():
-            return [
+            booked = [
                 message
                 for message in messages
-                if self._db.execute(sql, [SENT, to_text(now), message.id, message.state]).rowcount == 1
+                if self._db.execute(
+                    sql, [SENT, to_text(now), message.id, message.state, _dump(message.content)]
+                ).rowcount
+                == 1
             ]
+            if booked:
+                self._orders.saves.add()
+        return booked
 
     def settle(self, outcomes: Sequence[tuple[Message, str, str | None]]) -> None:
         """Save the state of each message, and why it is not done."""
         with self._db.transaction():
             sql = "UPDATE messages SET state = ?, error = ? WHERE id = ?"
             self._db.execute_many(sql, [(state, error, message.id) for message, state, error in outcomes])
+
+    def read_state(self, key: str) -> str | None:
+        """Return the state of the message with this key; None where none is known."""
+        return next((row["state"] for row in self._db.query("SELECT state FROM messages WHERE key = ?", [key])), None)
+
+    def has_planned(self) -> bool:
+        """Return whether any message waits."""
+        return bool(self._db.query("SELECT 1 FROM messages WHERE state = ? LIMIT 1", [PLANNED]))
 
     # what is known of the portal
 
@@ -256,12 +275,22 @@ class Messages:
 
     # digests
 
-    def read_cursor(self, to: str) -> int | None:
-        """Return the number of the last change of an order that a digest to this address has named."""
+    def read_cursor(self, to: str) -> tuple[int, datetime] | None:
+        """Return the number of the last change of an order that a digest to this address has named, and when."""
         cursor = self._db.json_number("content", "cursor")
-        sql = f"SELECT max({cursor}) FROM messages WHERE kind = ? AND key LIKE ? AND state <> ?"  # noqa: S608 - a constant
-        found: int | None = self._db.query(sql, [DIGEST, f"digest:{to}:%", FAILED])[0][0]
-        return found
+        sql = (
+            f"SELECT max({cursor}), max(planned_at) FROM messages"  # noqa: S608 - constants
+            f" WHERE kind = ? AND key LIKE ? AND state <> ? AND {cursor} IS NOT NULL"
+        )
+        last, planned_at = self._db.query(sql, [DIGEST, f"digest:{to}:%", FAILED])[0]
+        return None if last is None else (last, from_text(planned_at))
+
+    def pass_over(self, chat: str | None, person_id: int | None, cursor: int, now: datetime) -> None:
+        """Note that a digest need not name the changes up to this number: it has, before a backup was put back."""
+        key = f"digest:{chat or person_id}:{now:%Y-%m-%d}:{cursor}"
+        with self._db.transaction():
+            self.plan(key, DIGEST, {"cursor": cursor}, now, person_id=person_id, chat=chat)
+            self._db.execute("UPDATE messages SET state = ? WHERE key = ?", [DONE, key])
 
     def read_digests(self, to: str, now: datetime) -> tuple[set[str], set[str]]:
         """Return the parts of the digests to this address planned on this day, and the ids of their late orders."""
@@ -291,6 +320,10 @@ def _describe(row: Row, before: list[str] | None, after: list[str] | None) -> di
         "before": before,
         "after": after,
     }
+
+
+def _dump(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False)
 
 
 def _read(row: Row) -> Message:

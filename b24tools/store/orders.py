@@ -134,16 +134,15 @@ class Orders:
         self._decisions = decisions
         self._history = history
         self._packed = packed
-        self._saves = SaveCounter(db, save_counter)
+        self.saves = SaveCounter(db, save_counter)
 
     def save(
         self, order_id: str, number: str, now: datetime, outcome: str | None = None, entry: Entry | None = None
     ) -> None:
         """Note that the order was sent; `outcome` None means it is under way. A success makes the ledger true again.
 
-        `entry` goes into the history with it.
-
-        Beside the database, a file counts these saves, too: a database that knows of fewer was restored.
+        `entry` goes into the history with it. Beside the database, a file counts these saves, too: a database that
+        knows of fewer was restored.
         """
         with self._db.transaction():
             self._db.execute(
@@ -154,7 +153,7 @@ class Orders:
                 " THEN orders.portal_wins ELSE 0 END",
                 [order_id, number, to_text(now), to_text(now), outcome],
             )
-            self._saves.add()
+            self.saves.add()
             if entry is not None:
                 self._history.add(entry)
 
@@ -246,6 +245,11 @@ class Orders:
         found = self._db.query(sql)
         return [row["id"] for row in found if unstaged is None or row["is_staged"] or row["id"] in unstaged]
 
+    def holders(self) -> set[int]:
+        """Return who was given a task of an order that is not over, whoever has it by now."""
+        sql = "SELECT DISTINCT responsible_id FROM order_tasks JOIN orders ON orders.id = order_id WHERE is_over = 0"
+        return {row["responsible_id"] for row in self._db.query(sql) if row["responsible_id"]}
+
     def read(self, order_ids: Iterable[str]) -> dict[str, OrderRow]:
         """Return these orders, by id."""
         found = self._db.query_in("SELECT * FROM orders WHERE id IN (?)", order_ids)
@@ -314,9 +318,11 @@ class Orders:
         return None
 
     def save_outbox(self, folder: str, cursor: int, now: datetime) -> None:
-        """Note that the outbox has all changes up to this number."""
+        """Note that the outbox has all changes up to this number; where these are new it is a save that counts."""
         row = {"folder": folder, "cursor": cursor, "saved_at": to_text(now)}
         with self._db.transaction():
+            if (self.read_outbox(folder) or (None,))[0] != cursor:
+                self.saves.add()
             self._db.insert("outboxes", [row], key=["folder"])
 
     # lines
@@ -502,8 +508,8 @@ class Orders:
         The file beside it tells; then, until an order is sent again, the portal's values count more than the ledger's.
         `newer`, tasks on the portal that carry keys of ours and that it does not know, may be another folder's, too.
         """
-        beside = self._saves.read_beside()  # first: another process may be saving an order
-        saves = self._saves.read()
+        beside = self.saves.read_beside()  # first: another process may be saving an order
+        saves = self.saves.read()
         is_restored = beside > saves
         if not is_restored and max(newer, default=0) <= int(self._noticed(FOREIGN_TASK)[0] or 0):
             return False
@@ -512,7 +518,7 @@ class Orders:
                 self._note_restored(beside - saves, now)
             if newer:
                 self._save_noticed(FOREIGN_TASK, str(max(newer)), now)
-        self._saves.write_beside(saves)
+        self.saves.write_beside(saves)
         return True
 
     def note_put_back(self, now: datetime) -> bool:
@@ -520,7 +526,7 @@ class Orders:
 
         It is not where the file beside the database has counted as many saves. `follow_save_counter` ends this.
         """
-        beside, saves = self._saves.read_beside(), self._saves.read()
+        beside, saves = self.saves.read_beside(), self.saves.read()
         if beside == saves:
             return False
         with self._db.transaction():
@@ -529,7 +535,7 @@ class Orders:
 
     def follow_save_counter(self) -> None:
         """Let the file beside the database count on from what the database knows."""
-        self._saves.write_beside(self._saves.read())
+        self.saves.write_beside(self.saves.read())
 
     def _note_restored(self, missing: int, now: datetime) -> None:
         self._db.execute("UPDATE orders SET portal_wins = 1")
@@ -540,16 +546,15 @@ class Orders:
 
         In a dry run the details of a closed order stay packed, too.
         """
-        beside = self._saves.read_beside()
-        is_restored = beside > self._saves.read()  # still so in a dry run
+        beside = self.saves.read_beside()
+        is_restored = beside > self.saves.read()  # still so in a dry run
         ids = list(order_ids)
         found = self._db.query_in("SELECT id, portal_wins FROM orders WHERE id IN (?)", ids)
         return {row["id"] for row in found if row["portal_wins"] or is_restored} | self._packed.list_packed(ids)
 
     def was_restored_after(self, moment: datetime) -> bool:
         """Return whether the database was seen to have been restored after this moment."""
-        noticed_at = self._noticed(RESTORED)[1]
-        return noticed_at is not None and noticed_at > moment
+        return (self._noticed(RESTORED)[1] or moment) > moment
 
     def restored_at(self) -> datetime | None:
         """Return when the database was seen to have been restored; None once older weeks were collected since."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +22,8 @@ PAGES_AT_ONCE = 256
 SPARE_PAGES = 256  # free ones that are left for the next day
 _LAST = "retention"  # in the table last_read
 _HIDDEN = "secrets 1"  # likewise; another number has them looked for once more
+_UNTRIMMED = "(trimmed_at IS NULL OR trimmed_at <= last_sent_at)"
+_UNPACKED = "id NOT IN (SELECT order_id FROM packed_orders WHERE title_end IS NOT NULL)"
 _TEXTS = {"events": ("body", "error"), "history": ("caller", "lines", "error"), "messages": ("content", "error")}
 
 
@@ -43,26 +45,36 @@ class Retention:
 
         `now`: the portal's. Ids, keys, tasks, pins, lost writes and the history's entries stay.
         """
-        old = self._find_over(now - keep, "(trimmed_at IS NULL OR trimmed_at <= last_sent_at)")
-        for ids in chunked(old, ORDERS_AT_ONCE):
-            with self._db.transaction():
-                self._trim(ids, now)
-        packed = "id IN (SELECT order_id FROM packed_orders WHERE title_end IS NOT NULL)"
-        for ids in chunked(self._find_over(now - PACKED_AFTER, f"NOT {packed}"), ORDERS_AT_ONCE):
-            with self._db.transaction():
-                self._packed.unpack(ids)  # what was packed when lines still had their own rows
-                self._packed.pack(ids, now)
+        forgotten = self._change_over(now - keep, _UNTRIMMED, lambda ids: self._trim(ids, now))
+        self._change_over(now - PACKED_AFTER, _UNPACKED, lambda ids: self._pack(ids, now))
         with self._db.transaction():
             self._db.insert("last_read", [{"what": _LAST, "read_at": to_text(now)}], key=["what"])
-        return len(old)
+        return forgotten
 
-    def _find_over(self, before: datetime, which: str) -> list[str]:
+    def _change_over(self, before: datetime, which: str, change: Callable[[list[str]], None]) -> int:
+        """Change the orders that are over and untouched so long, some at once; how many.
+
+        One that is sent again while others are changed is left alone.
+        """
+        count = 0
+        for ids in chunked(self._find_over(before, which), ORDERS_AT_ONCE):
+            with self._db.transaction():
+                if still := self._find_over(before, f"{which} AND id IN ({marks(ids)})", ids):
+                    change(still)
+            count += len(still)
+        return count
+
+    def _find_over(self, before: datetime, which: str, values: Sequence[str] = ()) -> list[str]:
         sql = (
-            "SELECT id FROM orders WHERE is_over = 1 AND last_sent_at < :before AND coalesce(changed_at, '') < :before"  # noqa: S608 - constants
+            "SELECT id FROM orders WHERE is_over = 1 AND last_sent_at < ? AND coalesce(changed_at, '') < ?"  # noqa: S608 - constants
             f" AND {which} AND id NOT IN (SELECT order_id FROM order_tasks"
             " WHERE state = 'writing' OR writing_since IS NOT NULL) ORDER BY last_sent_at"
         )
-        return [row["id"] for row in self._db.query(sql, {"before": to_text(before)})]
+        return [row["id"] for row in self._db.query(sql, [to_text(before), to_text(before), *values])]
+
+    def _pack(self, ids: list[str], now: datetime) -> None:
+        self._packed.unpack(ids)  # what was packed when lines still had their own rows
+        self._packed.pack(ids, now)
 
     def _trim(self, ids: list[str], now: datetime) -> None:
         """Forget details; what has its own rows is packed without them afterwards."""

@@ -1,4 +1,7 @@
-"""How often an order was saved, counted in the database and in a file beside it: fewer there mean it was restored."""
+"""How often something was saved that others know of, in the database and in a file beside it: fewer mean a restore.
+
+That is what was written to the portal for orders, put into an outbox, or said in a message.
+"""
 
 from __future__ import annotations
 

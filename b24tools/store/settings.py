@@ -11,6 +11,8 @@ from b24tools.core import clock, errors, hosts, team_goal
 from b24tools.core.i18n import _
 from b24tools.store.database import Database
 
+POLLING, WEBHOOK = "polling", "webhook"  # how closed tasks are collected: by snapshots, by events
+
 
 @dataclass(frozen=True)
 class RunningSetting:
@@ -19,11 +21,6 @@ class RunningSetting:
     default: str
     form: str
     examples: str
-
-    @property
-    def lists_people(self) -> bool:
-        """Whether it is a list of people's ids."""
-        return self.form == _IDS
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class Acknowledged:
 _IDS = r"([0-9]{1,15}(\s*,\s*[0-9]{1,15})*)?"
 _ACKNOWLEDGED = re.compile(r"(\S.*?)\s+(\d{4}-\d{2}-\d{2})(?:\s+(.*))?")
 RUNNING_SETTINGS = {  # portal_host is learned from the first portal that answers
-    "producer_mode": RunningSetting("polling", "polling|webhook", "polling, webhook"),
+    "producer_mode": RunningSetting(POLLING, f"{POLLING}|{WEBHOOK}", f"{POLLING}, {WEBHOOK}"),
     "hidden_users": RunningSetting("", _IDS, '"7,12"'),
     "opted_out_users": RunningSetting("", _IDS, '"7,12"'),
     "excluded_users": RunningSetting("", _IDS, '"7,12"'),
@@ -98,11 +95,15 @@ class Settings:
                 _("Examples: {examples}").format(examples=RUNNING_SETTINGS[key].examples),
             )
         with self._db.transaction():
-            if key == "producer_mode" and wanted == "webhook" != self.get(key):
-                from b24tools.store.events import Events
+            if key == "producer_mode" and wanted == WEBHOOK != self.get(key):
+                from b24tools.store.events import Events  # the leaderboard need not wait for it
 
                 Events(self._db).queue_stored(now or clock.read_clock())
             self._db.insert("settings", [{"key": key, "value": wanted}], key=["key"])
+
+    def follows_events(self) -> bool:
+        """Whether closed tasks are collected by events."""
+        return self.get("producer_mode") == WEBHOOK
 
     def check_host(self, host: str) -> None:
         """Stop before one portal's ledger meets another portal: ids would be mixed up. Raises ConfigError."""
@@ -146,6 +147,11 @@ class Settings:
 
     def _ids(self, key: str) -> frozenset[int]:
         return frozenset(int(word) for word in self.get(key).split(",") if word.strip().isdigit())
+
+
+def lists_people(key: str) -> bool:
+    """Whether a setting is a list of people's ids."""
+    return key in RUNNING_SETTINGS and RUNNING_SETTINGS[key].form == _IDS
 
 
 def read_acknowledged(text: str) -> tuple[Acknowledged, ...]:

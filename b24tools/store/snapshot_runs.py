@@ -12,6 +12,7 @@ from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database, Row
 
 STORED = 10_000  # the last runs, also those that a later one has replaced; cron makes 288 a day
+_TAKEN = {False: "complete = 1", True: "finished_at IS NOT NULL"}  # by B24_NON_ADMIN
 Counts = Mapping[str, Mapping[str, int]]  # kind (new, changed, same, missed) → week label → tasks
 
 
@@ -108,9 +109,9 @@ class SnapshotRuns:
             [run.id - STORED],
         )
 
-    def has_complete(self) -> bool:
-        """Return whether there was a complete run at all, whatever its stamps say."""
-        return self._find("complete = 1") is not None
+    def has_complete(self, *, non_admin: bool = False) -> bool:
+        """Return whether there was a complete run at all, whatever its stamps say; `non_admin` as in `last_taken`."""
+        return self._find(_TAKEN[non_admin]) is not None
 
     def earliest(self) -> datetime | None:
         """Return the first moment that a complete run has seen."""
@@ -125,6 +126,11 @@ class SnapshotRuns:
     def last_complete(self, now: datetime) -> Run | None:
         """Return the latest complete run of any window, by its start."""
         where = "complete = 1 AND started_at <= ? ORDER BY started_at DESC"
+        return self._find(where, to_text(clock.latest_known(now)))
+
+    def last_taken(self, now: datetime, *, non_admin: bool) -> Run | None:
+        """Return the latest complete run; with `non_admin` one that saw only what its owner may see is as good."""
+        where = f"{_TAKEN[non_admin]} AND started_at <= ? ORDER BY started_at DESC"
         return self._find(where, to_text(clock.latest_known(now)))
 
     def latest_covering(self, start: datetime, end: datetime, now: datetime) -> Run | None:

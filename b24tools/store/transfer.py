@@ -27,7 +27,7 @@ def put_in_place(new: Path, address: DatabaseUrl, aside: DatabaseUrl) -> bool:
 
     They are counted and compared before that. Raises Busy while any program has the old schema open.
     """
-    made = replace(address, schema=f"{address.schema}_new")
+    made = replace(address, schema=f"{address.schema}$new")  # a name that no setting can have
     with explain_failures(address), closing(PostgresDatabase(connect(address, "restore"), address)) as db:
         _require_alone(db)
         db.run(f'DROP SCHEMA IF EXISTS "{made.schema}" CASCADE')  # what a kill has left

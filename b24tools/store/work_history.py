@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from b24tools.core.timestamps import seconds_to_text, to_seconds, to_text
 from b24tools.store import closings, leaderboard
 from b24tools.store.database import Database
 
+EARLY = timedelta(weeks=8)  # what was closed so long before it was due is not looked for
 # who has closed a packed line of which department, one look into the index each; the last person of each is NULL
 _PAIRS = """WITH RECURSIVE departments_with_lines (department_id) AS (
     SELECT min(department_id) FROM closed_tasks WHERE department_id IS NOT NULL
@@ -88,10 +89,11 @@ class WorkHistory:
 
         By the first deadline, as on time is; what is still open is known of orders' lines only.
         """
-        values = {"start": to_seconds(start), "due": to_seconds(end), "end": to_seconds(now), "group_id": group_id}
+        values = {"due_from": to_seconds(start), "due": to_seconds(end), "group_id": group_id}
+        values |= {"start": to_seconds(start - EARLY), "end": to_seconds(now)}
         sql = (
             "SELECT tasks.responsible_id, count(*), max(tasks.closed_at) FROM closed_tasks AS tasks"  # noqa: S608 - constants
-            f" WHERE first_deadline >= :start AND first_deadline < :due AND {self._within(group_id)} GROUP BY 1"
+            f" WHERE first_deadline >= :due_from AND first_deadline < :due AND {self._within(group_id)} GROUP BY 1"
         )
         done = {row[0]: row[1] for row in self._db.query(sql, values) if row[2] < values["due"]}
         still_open = (

@@ -96,7 +96,7 @@ class Browser:
         assert got, f"Chromium has ended: {self._process.poll()}"
         *whole, self._rest = (self._rest + got).split(b"\0")
         # all of them, or those after the answer would be lost
-        yield from [json.loads(one) for one in whole]
+        yield from [json.loads(message) for message in whole]
 
     def _note(self, event: dict[str, Any]) -> None:
         page = self._pages.get(event.get("sessionId", ""))
@@ -148,7 +148,7 @@ class Page:
         elif method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
             self.errors.append(params["entry"]["text"])
         elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
-            self.errors.append(" ".join(str(one.get("value", one.get("description"))) for one in params["args"]))
+            self.errors.append(" ".join(str(arg.get("value", arg.get("description"))) for arg in params["args"]))
 
     def open(self, url: str) -> None:
         """Go there."""

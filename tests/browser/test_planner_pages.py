@@ -133,8 +133,8 @@ def test_bars_lie_on_their_days(browser: Browser, served: Served) -> None:
         left = "(one => one.getBoundingClientRect().left)(document.querySelector('{}'))"
         now = page.evaluate(left.format(".ground .now"))
         begun = page.evaluate(f"[...{BARS}].map(one => one.querySelector('rect').getBoundingClientRect().left)")
-        assert all(one >= now - 2 for one in begun)
-        assert any(abs(one - now) < 3 for one in begun)
+        assert all(edge >= now - 2 for edge in begun)
+        assert any(abs(edge - now) < 3 for edge in begun)
         rests = page.evaluate("[...document.querySelectorAll('.rest')].map(one => one.getBoundingClientRect().width)")
         day = page.evaluate(
             "(lines => lines[1].getBoundingClientRect().left - lines[0].getBoundingClientRect().left)"
@@ -215,7 +215,7 @@ def test_a_page_renews_itself_and_stays_where_it_was(
     number, age = "document.querySelectorAll('.row .number').length", "document.getElementById('age').textContent"
     with browser.page(1280, 400) as page:
         with serving(portal, tmp_path / "data") as served:
-            send(served, *(make(one, at(30)) for one in range(6)))
+            send(served, *(make(n, at(30)) for n in range(6)))
             page.open(served.url + "/plan?fresh=1")
             assert ("", 6) == (page.evaluate("location.search"), page.evaluate(number))
             page.evaluate("window.mark = true; document.querySelector('.chart').scrollTop = 120")
@@ -247,10 +247,10 @@ def test_a_page_renews_itself_and_stays_where_it_was(
 @pytest.mark.long
 def test_nothing_stands_in_the_way_of_anybody(browser: Browser, served: Served) -> None:
     """axe-core finds no fault, in both themes, on a phone and on a desk."""
-    found = util.find_spec("axe_core_python")
-    if found is None or found.origin is None:
+    spec = util.find_spec("axe_core_python")
+    if spec is None or spec.origin is None:
         pytest.skip("axe-core-python is not installed")
-    axe = Path(found.origin).with_name("axe.min.js").read_text(encoding="utf-8")
+    axe = Path(spec.origin).with_name("axe.min.js").read_text(encoding="utf-8")
     faults: dict[str, Any] = {}
     for path, (scheme, width) in product(PAGES, (("light", 1280), ("dark", 390))):
         with browser.page(width, 800, prefers_color_scheme=scheme) as page:

@@ -114,7 +114,7 @@ def test_paper_has_a_page_for_each_person(browser: Browser, served: Served) -> N
 @pytest.mark.parametrize("path", ["/today", "/why/{task}"])
 def test_tables_are_cards_on_a_phone(browser: Browser, served: Served, path: str) -> None:
     """No column hides to the right; the region can be reached by the keyboard."""
-    task = next(task["task_id"] for one in served.client.get("/today").json() for task in one["tasks"])
+    task = next(task["task_id"] for work_list in served.client.get("/today").json() for task in work_list["tasks"])
     with browser.page(390, 844, phone=True) as page:
         page.open(served.url + path.format(task=task))
         region = "document.querySelector('.scroll[tabindex=\"0\"]')"

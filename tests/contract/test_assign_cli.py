@@ -45,10 +45,10 @@ class Told:
     @property
     def envelope(self) -> dict[str, Any]:
         """The one JSON object on stdout."""
-        found = json.loads(self.out)
-        assert list(found) == ENVELOPE
-        assert found["ok"] is (self.status == 0)
-        return dict(found)
+        envelope = json.loads(self.out)
+        assert list(envelope) == ENVELOPE
+        assert envelope["ok"] is (self.status == 0)
+        return dict(envelope)
 
     @property
     def line(self) -> str:
@@ -80,7 +80,7 @@ def b24tools(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
         if stdin is not None:
             monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         capsys.readouterr()
-        status = app.main([str(one) for one in arguments])
+        status = app.main([str(argument) for argument in arguments])
         return Told(status, *capsys.readouterr())
 
     return run
@@ -88,7 +88,7 @@ def b24tools(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 
 def outcomes(told: Told) -> list[tuple[str, list[str]]]:
     """Each order's outcome and those of its tasks."""
-    return [(one["outcome"], [task["outcome"] for task in one["tasks"]]) for one in told.envelope["data"]]
+    return [(result["outcome"], [task["outcome"] for task in result["tasks"]]) for result in told.envelope["data"]]
 
 
 def changed(**changes: Any) -> str:
@@ -124,7 +124,7 @@ def test_the_sample_order_makes_six_tasks_and_says_so(portal: Portal, b24tools: 
     assert lines[1].startswith('"Макетчик" holds it up: 21 h 55 min of work')
     ids = sorted(task.id for task in portal.tasks if (task.xml_id or "").startswith("1c:"))
     host = os.environ["BITRIX_WEBHOOK_URL"].partition("/rest/")[0]
-    assert [f"{host}/company/personal/user/0/tasks/task/view/{one}/" for one in ids] == [
+    assert [f"{host}/company/personal/user/0/tasks/task/view/{task_id}/" for task_id in ids] == [
         line.split()[-1] for line in lines[3:9]
     ]
     assert ["  ! the wanted date 04.11.2024 has passed: the deadline is the end of the plan"] == lines[9:]
@@ -133,19 +133,19 @@ def test_the_sample_order_makes_six_tasks_and_says_so(portal: Portal, b24tools: 
 def test_the_json_has_exactly_the_keys_of_the_contract(portal: Portal, b24tools: Run) -> None:
     """Names, order, and the types of the values."""
     told = b24tools("assign", SAMPLE, "--json")
-    found = told.envelope
+    envelope = told.envelope
     assert (0, "", 1, "assign", [], None) == (
         told.status,
         told.err,
-        found["version"],
-        found["command"],
-        found["warnings"],
-        found["error"],
+        envelope["version"],
+        envelope["command"],
+        envelope["warnings"],
+        envelope["error"],
     )
-    one = found["data"][0]
-    assert (ORDER, TASK) == (list(one), list(one["tasks"][0]))
-    assert {"id": "b7c57163-8c5d-11ef-905d-a41731192b22", "number": "1Ц-00000069"} == one["order"]
-    task = one["tasks"][3]
+    result = envelope["data"][0]
+    assert (ORDER, TASK) == (list(result), list(result["tasks"][0]))
+    assert {"id": "b7c57163-8c5d-11ef-905d-a41731192b22", "number": "1Ц-00000069"} == result["order"]
+    task = result["tasks"][3]
     assert {
         "position": "Сварщик",
         "outcome": "created",
@@ -157,8 +157,8 @@ def test_the_json_has_exactly_the_keys_of_the_contract(portal: Portal, b24tools:
     } == {name: task[name] for name in ("position", "outcome", "title", "department", "estimate_s", "files", "error")}
     assert task["end"].endswith("+03:00") and task["end"] == task["deadline"]
     assert task["responsible"]["name"] == portal.users[task["responsible"]["id"]].full_name
-    assert one["finish"] == max(task["end"] for task in one["tasks"])
-    assert ("2024-11-04T23:59:59+03:00", True) == (one["wanted"], one["late_s"] > 0)
+    assert result["finish"] == max(task["end"] for task in result["tasks"])
+    assert ("2024-11-04T23:59:59+03:00", True) == (result["wanted"], result["late_s"] > 0)
 
 
 @pytest.mark.long
@@ -311,9 +311,9 @@ def test_a_usage_error_is_one_line_and_one_object(b24tools: Run, kind: str) -> N
     assert (2, "", True) == (told.status, told.out, reason in told.line)
     if kind != "an option without a value":
         arguments = [*arguments, "--json"]
-        found = b24tools(*arguments).envelope
-        assert (None, "assign" if arguments[0] == "assign" else "") == (found["data"], found["command"])
-        assert reason in found["error"]["message"]
+        envelope = b24tools(*arguments).envelope
+        assert (None, "assign" if arguments[0] == "assign" else "") == (envelope["data"], envelope["command"])
+        assert reason in envelope["error"]["message"]
 
 
 def test_a_trial_says_what_if_somebody_were_away(portal: Portal, b24tools: Run) -> None:
@@ -479,15 +479,15 @@ def test_a_settings_file_with_a_byte_order_mark_is_read(
 
 def test_places_may_be_given_by_id(portal: Portal, b24tools: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Department, project and folder."""
-    prices = next(one for one in portal.disk.objects.values() if one.name == "Прайс-листы")
+    prices = next(row for row in portal.disk.objects.values() if row.name == "Прайс-листы")
     for name, number in (("B24_DEPARTMENT", 6), ("B24_GROUP", 2), ("B24_FOLDER", prices.id)):
         monkeypatch.setenv(name, str(number))
     told = b24tools("assign", SAMPLE, "--json")
     outside = {"Макетчик", "Монтажник", "Поклейщик"}
-    assert outside == {one["position"] for one in told.envelope["data"][0]["tasks"] if one["outcome"] == "failed"}
+    assert outside == {task["position"] for task in told.envelope["data"][0]["tasks"] if task["outcome"] == "failed"}
     assert {2} == {task.group for task in portal.tasks if (task.xml_id or "").startswith("1c:")}
     assert ["test (1Ц-00000069, a7cd6c22).json"] == [
-        one.name for one in portal.disk.objects.values() if one.parent == prices.id
+        row.name for row in portal.disk.objects.values() if row.parent == prices.id
     ]
     portal.log.clear()
     b24tools("assign", SAMPLE, "--json")

@@ -59,7 +59,7 @@ def b24tools(capsys: pytest.CaptureFixture[str]) -> Run:
 
     def run(*arguments: str | Path) -> tuple[int, str, str]:
         capsys.readouterr()
-        status = app.main([str(one) for one in arguments])
+        status = app.main([str(argument) for argument in arguments])
         return status, *capsys.readouterr()
 
     return run
@@ -102,7 +102,7 @@ def test_a_backup_is_a_zip_that_any_program_reads(portal: Portal, b24tools: Run,
     assert (0, data / "backups" / "b24tools-2026-11-23-070000.zip") == (status, path)
     assert [path] == list(path.parent.iterdir())
     assert made["bytes"] == path.stat().st_size
-    assert ([0o600, 0o700]) == [stat.S_IMODE(one.stat().st_mode) for one in (path, path.parent)]
+    assert ([0o600, 0o700]) == [stat.S_IMODE(place.stat().st_mode) for place in (path, path.parent)]
     with zipfile.ZipFile(path) as archive:
         manifest = json.loads(archive.read("manifest.json"))
         parts = {name: archive.read(name) for name in archive.namelist() if name != "manifest.json"}
@@ -111,7 +111,7 @@ def test_a_backup_is_a_zip_that_any_program_reads(portal: Portal, b24tools: Run,
     }
     assert b"{}" == parts.pop("calendar.json")
     rows = {name: [json.loads(line) for line in content.splitlines()] for name, content in parts.items()}
-    assert {name: len(found) for name, found in rows.items()} == {
+    assert {name: len(lines) for name, lines in rows.items()} == {
         f"{table}.jsonl": count for table, count in made["tables"].items()
     }
     assert ["1Ц-00001", "1Ц-00002"] == [row["number"] for row in rows["orders.jsonl"]]
@@ -119,6 +119,7 @@ def test_a_backup_is_a_zip_that_any_program_reads(portal: Portal, b24tools: Run,
     assert portal.secret.encode() not in b"".join(parts.values())
 
 
+@pytest.mark.sqlite
 def test_what_is_restored_is_what_was_there(portal: Portal, b24tools: Run, data: Path, tmp_path: Path) -> None:
     """Row by row, with the files; what was there since stays beside, and nothing is looked up if nothing was sent."""
     b24tools("assign", write_orders(tmp_path, 1, 2))
@@ -148,6 +149,7 @@ def closed_by_week(b24tools: Run) -> list[tuple[str, int]]:
 
 
 @pytest.mark.long
+@pytest.mark.sqlite
 def test_a_drill(portal: Portal, b24tools: Run, data: Path, clock: Clock, tmp_path: Path) -> None:
     """Backed up while events arrive and orders are sent; after the restore no task is made twice and none is lost."""
     b24tools("assign", write_orders(tmp_path, *range(1, 41)))
@@ -170,7 +172,7 @@ def test_a_drill(portal: Portal, b24tools: Run, data: Path, clock: Clock, tmp_pa
         sender.join()
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         counters = [json.loads(line) for line in archive.read("counters.jsonl").splitlines()]
-    assert made["tables"]["events"] == next(one["value"] for one in counters if one["name"] == "watched") > 0
+    assert made["tables"]["events"] == next(row["value"] for row in counters if row["name"] == "watched") > 0
 
     clock.now += timedelta(minutes=10)
     b24tools("assign", write_orders(tmp_path, *range(41, 51)))
@@ -186,18 +188,19 @@ def test_a_drill(portal: Portal, b24tools: Run, data: Path, clock: Clock, tmp_pa
     assert "the next `assign` of each of its 40 orders, and of any other, looks up the tasks" in err
     write_orders(tmp_path, *range(1, 51))
     orders = json.loads((tmp_path / "orders.json").read_bytes())
-    for one in orders[:2]:
-        one["Калькуляция"][0]["Время"] = 120
+    for sent in orders[:2]:
+        sent["Калькуляция"][0]["Время"] = 120
     (tmp_path / "orders.json").write_bytes(as_bytes(orders))
     status, out, _err = b24tools("assign", tmp_path / "orders.json", "--json")
 
-    assert (0, {"unchanged"}) == (status, {one["outcome"] for one in json.loads(out)["data"]})
+    assert (0, {"unchanged"}) == (status, {result["outcome"] for result in json.loads(out)["data"]})
     assert tasks == [(task.id, task.title, task.time_estimate) for task in portal.tasks]
     assert 0 == b24tools("snapshot", "--since", "2026-11-23")[0]
     assert board == closed_by_week(b24tools) != []
     assert 50 == len({task.xml_id for task in portal.tasks if task.xml_id})
 
 
+@pytest.mark.sqlite
 def test_nothing_is_restored_while_anything_runs(portal: Portal, b24tools: Run, data: Path, tmp_path: Path) -> None:
     """A run that holds a lock, and whatever has the database open, as `serve` has."""
     b24tools("mode", "webhook")
@@ -208,20 +211,22 @@ def test_nothing_is_restored_while_anything_runs(portal: Portal, b24tools: Run, 
         store.settings.get("producer_mode")
         status, _out, err = b24tools("restore", tmp_path / "a.zip", "--yes")
     assert (75, f"a program has the database {data / 'b24tools.db'} open. ") == (status, err.partition("Stop")[0])
-    with locks.hold(data, "assign", 0, context.now):
-        assert 75 == b24tools("restore", tmp_path / "a.zip", "--yes")[0]
+    for name in ("assign", "snapshot", "backup", "orders", "digest"):
+        with locks.hold(data, name, 0, context.now):
+            assert 75 == b24tools("restore", tmp_path / "a.zip", "--yes")[0]
     assert before == (data / "b24tools.db").read_bytes()
     assert [] == [path for path in data.iterdir() if ".restored." in path.name or "2026" in path.name]
 
 
+@pytest.mark.sqlite
 def test_it_asks_before_it_replaces(portal: Portal, b24tools: Run, data: Path, tmp_path: Path) -> None:
     """Without a terminal it wants --yes; where there is no database it need not ask."""
     b24tools("mode", "webhook")
     b24tools("backup", tmp_path / "a.zip")
 
     assert (2, "nothing was restored: there is no terminal to ask on. With --yes it does not ask.\n") == (
-        (found := b24tools("restore", tmp_path / "a.zip"))[0],
-        found[2],
+        (told := b24tools("restore", tmp_path / "a.zip"))[0],
+        told[2],
     )
     (data / "b24tools.db").unlink()
     assert 0 == b24tools("restore", tmp_path / "a.zip")[0]
@@ -257,21 +262,34 @@ def damage_manifest(change: Callable[[dict[str, Any]], None]) -> Callable[[Path]
     return damage
 
 
+def encrypt(path: Path) -> None:
+    """As far as the zip says: somebody has packed it anew with a password."""
+    content = bytearray(path.read_bytes())
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # of each file, and of the list of them
+        at = content.find(mark)
+        while at >= 0:
+            content[at + flags] |= 1
+            at = content.find(mark, at + 1)
+    path.write_bytes(content)
+
+
 NEWER = "{path} was made by a newer b24tools, 0.1.0. Update this b24tools.\n"
 DAMAGED = "{path} is no backup of b24tools, or a damaged one: {reason}. Take another one.\n"
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("damage", "message", "reason"),
     [
-        (damage_manifest(lambda one: one["schema"].append("m999_later")), NEWER, ""),
-        (damage_manifest(lambda one: one.update(format=2)), NEWER, ""),
-        (damage_manifest(lambda one: one["parts"]["settings.jsonl"].update(rows=5)), DAMAGED, "settings.jsonl"),
-        (damage_manifest(lambda one: one["parts"]["settings.jsonl"].update(sha256="0")), DAMAGED, "settings.jsonl"),
-        (damage_manifest(lambda one: one.pop("parts")), DAMAGED, "manifest.json"),
+        (damage_manifest(lambda meta: meta["schema"].append("m999_later")), NEWER, ""),
+        (damage_manifest(lambda meta: meta.update(format=2)), NEWER, ""),
+        (damage_manifest(lambda meta: meta["parts"]["settings.jsonl"].update(rows=5)), DAMAGED, "settings.jsonl"),
+        (damage_manifest(lambda meta: meta["parts"]["settings.jsonl"].update(sha256="0")), DAMAGED, "settings.jsonl"),
+        (damage_manifest(lambda meta: meta.pop("parts")), DAMAGED, "manifest.json"),
         (lambda path: path.write_bytes(path.read_bytes()[:-200]), DAMAGED, "File is not a zip file"),
+        (encrypt, DAMAGED, "it was packed with a password"),
     ],
-    ids=["schema", "format", "rows", "hash", "manifest", "cut off"],
+    ids=["schema", "format", "rows", "hash", "manifest", "cut off", "encrypted"],
 )
 def test_what_is_no_whole_backup_is_refused(
     damage: Callable[[Path], None], message: str, reason: str, b24tools: Run, data: Path, tmp_path: Path
@@ -302,11 +320,12 @@ def test_only_the_last_ones_stay(b24tools: Run, data: Path, clock: Clock, tmp_pa
         path.name for path in folder.iterdir()
     )
     message = f"{folder / 'mine.zip'} is there, and is no backup: it stays as it is. Choose another name, or name a"
-    assert (2, True) == ((found := b24tools("backup", folder / "mine.zip"))[0], found[2].startswith(message))
+    assert (2, True) == ((told := b24tools("backup", folder / "mine.zip"))[0], told[2].startswith(message))
     assert b"mine" == (folder / "mine.zip").read_bytes()
     assert 2 == b24tools("backup", folder / "b.zip", "--keep", "2")[0]
 
 
+@pytest.mark.sqlite
 def test_a_backup_of_an_older_schema_is_brought_up_to_date(
     b24tools: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

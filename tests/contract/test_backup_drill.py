@@ -19,7 +19,7 @@ from tests.contract.test_serve import running
 from tests.support.processes import Shop, end, open_shop
 from tests.support.server import FORM, OUTGOING, as_bytes, event_body, order
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.sqlite]  # a copy of the file is opened
 
 EVENTS, ORDERS, BEFORE, A_SECOND = 600, 60, 20, 200
 GUID = "11111111-2222-3333-4444-{:012}"
@@ -122,7 +122,7 @@ def test_nothing_is_lost_or_made_twice_by_a_restore_into_another_folder(tmp_path
 
         assert (0, 50) == (status, len(orders))
         numbers = {f"1Ц-{number:05}" for number in answered}
-        assert {"unchanged"} == {one["outcome"] for one in orders if one["order"]["number"] in numbers}
+        assert {"unchanged"} == {result["outcome"] for result in orders if result["order"]["number"] in numbers}
         assert before == [(task.id, task.title) for task in shop.portal.tasks][: len(before)]
         assert [1] * 2 * ORDERS == [len(people) for people in shop.made().values()]
         assert 0 == call(shop, "snapshot", "--reconcile", **new)[0]

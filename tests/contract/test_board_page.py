@@ -35,9 +35,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 def setup_of(page: str) -> dict[str, Any]:
     """What the script is given."""
-    found = re.search(r'<script type="application/json" id="setup">(.*?)</script>', page)
-    assert found
-    setup: dict[str, Any] = json.loads(found[1])
+    match = re.search(r'<script type="application/json" id="setup">(.*?)</script>', page)
+    assert match
+    setup: dict[str, Any] = json.loads(match[1])
     return setup
 
 
@@ -157,7 +157,7 @@ def test_what_has_not_changed_is_not_sent_again(filled: Served) -> None:
 def test_the_board_never_names_the_last_one(filled: Served) -> None:
     """Nor the last team; of nine people two share the eighth place."""
     setup = setup_of(filled.client.get(f"/board?{WEEK}").text)
-    people, teams = (filled.client.get(f"/leaderboard?{setup[one]}").json() for one in ("people", "teams"))
+    people, teams = (filled.client.get(f"/leaderboard?{setup[kind]}").json() for kind in ("people", "teams"))
 
     assert [1, 2, 2, 4, 4, 6, 7] == [row["place"] for row in people["rows"]]
     assert [1, 2] == [row["place"] for row in teams["rows"]]
@@ -176,14 +176,26 @@ def test_the_page_says_by_which_rules(tmp_path: Path) -> None:
         return (html.unescape(said[1]) if said else "?"), setup["rules"], setup["frozen"]
 
     with serving(demo_company.build(context.now), tmp_path) as served, closing(served.open_store()) as opened:
-        assert ("", "period=2026-11&lang=en", False) == read(served)
+        assert ("", "period=2026-11&lang=en&theme=auto", False) == read(served)
         assert "<li>" in served.client.get("/leaderboard/rules?period=2026-11", headers={"Accept": "text/html"}).text
         with opened.transaction():
             rules = opened.settings.counting_rules(closed.MOSCOW)
             opened.leaderboard.freeze(november, rules, closed.NOW, closed.NOW)
-        assert ("Final since 20.11.2026.", "period=2026-11&lang=en", True) == read(served)
+        assert ("Final since 20.11.2026.", "period=2026-11&lang=en&theme=auto", True) == read(served)
         opened.settings.save("count_own", "1")
         assert "Final since 20.11.2026, by other rules than today's." == read(served)[0]
+
+
+def test_the_page_says_whose_eyes_have_collected_it(tmp_path: Path) -> None:
+    """Where they are no administrator's nothing else was left out."""
+    part = "Only what the webhook's owner sees was collected: the owner is not an administrator."
+    with serving(demo_company.build(context.now), tmp_path) as served, closing(served.open_store()) as opened:
+        closed.collect(opened, closed.THIS.start, closed.THIS.end, closed.THIS.end, complete=False)
+        said = [
+            setup_of(served.client.get(f"/board?period={period}").text)["words"]["incomplete"]
+            for period in ("2026-W47", "2026-11")
+        ]
+    assert [part, "Incomplete: part of this period was never collected."] == said
 
 
 def test_a_screen_of_a_department(filled: Served) -> None:
@@ -206,11 +218,11 @@ def test_a_screen_of_a_department(filled: Served) -> None:
 
 def test_where_a_person_stands_over_http(filled: Served) -> None:
     """As `leaderboard --me`."""
-    found = filled.client.get(f"/leaderboard?{WEEK}&top=1&me=Кузнецова").json()["benchmarks"]
+    benchmarks = filled.client.get(f"/leaderboard?{WEEK}&top=1&me=Кузнецова").json()["benchmarks"]
 
     assert (9, 4.0, 7, 2, 1, 2.0) == (
-        *(found[key] for key in ("ranked", "median", "first_quarter")),
-        *(found["me"][key] for key in ("place", "next_place", "missing")),
+        *(benchmarks[key] for key in ("ranked", "median", "first_quarter")),
+        *(benchmarks["me"][key] for key in ("place", "next_place", "missing")),
     )
 
 

@@ -82,7 +82,7 @@ SESSIONS = {  # what each does with the function on Tab, in its words
 @pytest.mark.parametrize("shell", SESSIONS)
 def test_a_real_shell(shell: str, tmp_path: Path) -> None:
     """Loads what `b24tools completion` prints, and asks the program on its path."""
-    if (found := shutil.which(shell)) is None:
+    if (executable := shutil.which(shell)) is None:
         pytest.skip(f"there is no {shell}")
     program = tmp_path / "b24tools"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m b24tools "$@"\n', encoding="utf-8")
@@ -91,6 +91,6 @@ def test_a_real_shell(shell: str, tmp_path: Path) -> None:
 
     session = SESSIONS[shell].format(loaded=loaded)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run([found, "-c", session], env=os.environ | {"PATH": path}, capture_output=True, text=True)
+    done = subprocess.run([executable, "-c", session], env=os.environ | {"PATH": path}, capture_output=True, text=True)
 
     assert "--reconcile" in done.stdout, done.stderr

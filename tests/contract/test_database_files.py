@@ -34,9 +34,7 @@ COMMANDS = (
     "config", "replay --list", "replay --failed", "leaderboard", "load", "orders", "why 5", "serve --port 0",
 )  # fmt: skip
 ENDED = "while `b24tools serve` was running"
-PROBLEM = (
-    "the last order or event could not be stored; this stays so until one is, or `b24tools serve` is started again"
-)
+PROBLEM = "the last {what} could not be stored; this stays so until one is, or `b24tools serve` is started again"
 HINT = "Stop it, see that the right database is in its place, start it again; until then nothing is taken."
 
 
@@ -384,7 +382,7 @@ def test_health_fails_until_something_is_stored_again(served: Served, monkeypatc
         assert 503 == served.event(5).status_code
     assert 403 == served.event(5, token="wrong").status_code
     health = served.client.get("/healthz")
-    assert (503, "failed", PROBLEM) == (
+    assert (503, "failed", PROBLEM.format(what="event")) == (
         health.status_code,
         health.json()["status"],
         health.json()["problem"],
@@ -396,7 +394,33 @@ def test_health_fails_until_something_is_stored_again(served: Served, monkeypatc
     assert (200, healthy) == ((health := served.client.get("/healthz")).status_code, health.json())
 
 
-def _fail(*_arguments: object) -> str:
+def test_health_fails_until_an_order_is_stored_whatever_events_come(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events come all the time: what they say of themselves is nothing about orders."""
+    with monkeypatch.context() as broken:
+        broken.setattr("b24tools.jobs.assign.orders", _fail)
+        assert 503 == served.client.post("/", content=as_bytes(order())).status_code
+    assert 202 == served.event(5).status_code
+    health = served.client.get("/healthz")
+    assert (503, PROBLEM.format(what="order")) == (health.status_code, health.json()["problem"])
+
+    assert 200 == served.client.post("/", content=as_bytes(order())).status_code
+
+    assert "ok" == served.client.get("/healthz").json()["status"]
+
+
+def test_a_wrong_setting_says_nothing_about_the_health_of_the_database(served: Served) -> None:
+    """Whoever sends an order is told which file it is; it is mended without another order."""
+    people = served.settings.data_dir / "people.json"
+    people.write_text("{", encoding="utf-8")
+    answer = served.client.post("/", content=as_bytes(order()))
+    people.unlink()
+    assert (500, "settings") == (answer.status_code, answer.json()["code"])
+    assert "ok" == served.client.get("/healthz").json()["status"]
+
+
+def _fail(*_arguments: object, **_options: object) -> str:
     raise sqlite3.OperationalError("database or disk is full")
 
 
@@ -464,7 +488,7 @@ def test_what_serve_writes_is_private(tmp_path: Path) -> None:
     with open_shop(tmp_path) as shop, running(shop, code="import os; os.umask(0); ") as (_process, port):
         body = event_body(shop.portal, 5)
         assert 202 == httpx.post(f"http://127.0.0.1:{port}/webhook", content=body, trust_env=False).status_code
-        found = modes(tmp_path / "data")
+        rights = modes(tmp_path / "data")
 
-    assert {"b24tools.db", "b24tools.db-wal", "b24tools.db-shm", "log.log"} <= {path.name for path in found}
-    assert {} == {path.name: oct(mode) for path, mode in found.items() if mode & 0o077}
+    assert {"b24tools.db", "b24tools.db-wal", "b24tools.db-shm", "log.log"} <= {path.name for path in rights}
+    assert {} == {path.name: oct(mode) for path, mode in rights.items() if mode & 0o077}

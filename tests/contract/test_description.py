@@ -45,7 +45,7 @@ def list_operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def test_every_operation_has_a_name_and_named_models() -> None:
     """Of each answer in JSON, and of each body; nothing in it is just anything."""
-    found = describe_service()
+    description = describe_service()
     operations = {operation["operationId"]: operation for _method, _path, operation in list_operations()}
     assert OPERATIONS <= operations.keys()
     for name, operation in operations.items():
@@ -53,28 +53,28 @@ def test_every_operation_has_a_name_and_named_models() -> None:
             for kind, content in answer.get("content", {}).items():
                 schema = content["schema"].get("items", content["schema"])
                 assert kind in ("text/html", "text/plain") or set(schema) == {"$ref"}, f"{name} {status}"
-        assert all(one["description"] for one in operation.get("parameters", ())), name
+        assert all(parameter["description"] for parameter in operation.get("parameters", ())), name
         for status in operation["responses"].keys() - {"200", "202", "304"}:
             models = json.dumps(operation["responses"][status])
             assert name in ("getHealth", "getReadiness") or "Problem" in models, f"{name} {status}"
-    for name, schema in found["components"]["schemas"].items():
+    for name, schema in description["components"]["schemas"].items():
         assert schema.get("description") or "enum" in schema, name
         undescribed = [key for key, field in schema.get("properties", {}).items() if not field.get("description")]
         assert [] == undescribed, name
-    references = {part for part in json.dumps(found).split('"') if part.startswith("#/components/schemas/")}
-    assert {one.rpartition("/")[2] for one in references} == set(found["components"]["schemas"])
-    assert [code.value for code in errors.ErrorCode] == found["components"]["schemas"]["ErrorCode"]["enum"]
+    references = {part for part in json.dumps(description).split('"') if part.startswith("#/components/schemas/")}
+    assert {reference.rpartition("/")[2] for reference in references} == set(description["components"]["schemas"])
+    assert [code.value for code in errors.ErrorCode] == description["components"]["schemas"]["ErrorCode"]["enum"]
 
 
 @pytest.mark.long
 def test_the_description_is_the_same_in_every_language(tmp_path: Path) -> None:
     """Programs are generated from it."""
-    found = []
+    descriptions = []
     for language in ("en", "ru"):
         with i18n.speaking(language), serving(demo_company.build(context.now), tmp_path) as served:
-            found.append(served.client.get("/openapi.json").json())
-    assert found[0] == found[1]
-    assert "Orders from 1C become tasks in Bitrix24" in found[1]["info"]["description"]
+            descriptions.append(served.client.get("/openapi.json").json())
+    assert descriptions[0] == descriptions[1]
+    assert "Orders from 1C become tasks in Bitrix24" in descriptions[1]["info"]["description"]
 
 
 def test_the_order_has_its_russian_keys() -> None:
@@ -91,7 +91,7 @@ def test_the_order_has_its_russian_keys() -> None:
 
 def test_the_examples_are_what_they_are_examples_of() -> None:
     """By their own schemas, which leave no room for other keys."""
-    schemas = {name: one for name, one in describe_service()["components"]["schemas"].items() if "examples" in one}
+    schemas = {name: form for name, form in describe_service()["components"]["schemas"].items() if "examples" in form}
     del schemas["Order"]  # dates of 1C have no offset; it was read above
     for name, schema in schemas.items():
         for example in schema["examples"]:
@@ -205,7 +205,7 @@ def read_what_there_is(served: Served) -> None:
     assert 404 == client.get("/orders/9").status_code
     assert 409 == client.get("/orders/1Ц-2").status_code
     assert 200 == client.get("/orders", params={"state": "all"}).status_code
-    assert ["1Ц-00000100"] == [one["number"] for one in client.get("/orders/1Ц-00000100").json()["orders"]]
+    assert ["1Ц-00000100"] == [row["number"] for row in client.get("/orders/1Ц-00000100").json()["orders"]]
     for path, query in (
         ("/orders", "state=lost"),
         ("/tasks/week", "week=x"),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from b24tools import context
-from b24tools.cli import app
+from b24tools.cli import app, digest
+from b24tools.cli.invocation import Invocation
 from b24tools.render.messages import to_plain
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
@@ -158,9 +161,9 @@ def test_a_part_is_sent_once_a_day_whatever_the_clock_says(
     same = (0, "", "The same was sent to chat2001 today.\n")
     clock.now += timedelta(hours=1, minutes=7)
     assert [same] * 2 == [b24tools("digest", "--what", part) for part in ("mine", "late")]
-    assert [[]] == [one["what"] for one in json.loads(b24tools("digest", "--json")[1])["data"]]  # it is as late
+    assert [[]] == [sent["what"] for sent in json.loads(b24tools("digest", "--json")[1])["data"]]  # it is as late
     clock.now += timedelta(hours=8)
-    assert [["changes"]] == [one["what"] for one in json.loads(b24tools("digest", "--json")[1])["data"]]
+    assert [["changes"]] == [sent["what"] for sent in json.loads(b24tools("digest", "--json")[1])["data"]]
     clock.now += timedelta(minutes=3)
     assert [same] * 2 == [b24tools("digest"), b24tools("digest", "--dry-run")]
     assert 1 == len(portal.messages)
@@ -179,6 +182,53 @@ def test_a_part_is_sent_once_a_day_whatever_the_clock_says(
     assert "Today, 01.12.2026" in b24tools("digest", "--dry-run")[1]
 
 
+@pytest.mark.sqlite
+def test_after_a_restored_backup_no_change_is_said_again(
+    portal: Portal, order: str, b24tools: Run, clock: Clock, tmp_path: Path
+) -> None:
+    """What changes after that is."""
+
+    def say() -> tuple[str, list[str]]:
+        clock.now += timedelta(minutes=5)
+        portal.messages.clear()
+        return b24tools("digest", "--what", "changes")[2], [text for _dialog, text in received(portal)]
+
+    sent, done = "Sent to chat2001.\n", "Orders that have changed: 1\n• 7, ООО «Ромашка», done, 1 of 1"
+    b24tools("assign", order)
+    assert sent == say()[0]
+    b24tools("backup", str(tmp_path / "a.zip"))
+    task = next(task for task in portal.tasks if task.title == "Сварщик: 7")
+    portal.act("tasks.task.complete", {"taskId": task.id})
+    assert (sent, [done]) == say()
+    clock.now += timedelta(minutes=5)
+    assert "Messages and the outboxes for 1C go on from now" in b24tools("restore", str(tmp_path / "a.zip"), "--yes")[2]
+    assert [("Nothing to say to chat2001.\n", [])] * 2 == [say(), say()]
+    portal.act("tasks.task.renew", {"taskId": task.id})
+    said, texts = say()
+    assert (sent, [True]) == (said, ["0 of 1" in text for text in texts])
+
+
+def test_two_digests_of_one_minute_are_one(
+    portal: Portal, order: str, b24tools: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cron may run on two machines: the second one waits until it can see what the first one says."""
+    b24tools("assign", order)
+    portal.messages.clear()
+    plan, others = digest._plan, []
+
+    def plan_meanwhile(*arguments: Any) -> digest.Digest:
+        if not others:
+            others.append("")
+            with ThreadPoolExecutor(1) as pool:
+                others[0] = pool.submit(app.main, ["-q", "digest"]).result()
+        return plan(*arguments)
+
+    monkeypatch.setattr(digest, "_plan", plan_meanwhile)
+    status, _out, err = b24tools("digest")
+    assert (0, "Sent to chat2001.") == (status, err.splitlines()[-1])
+    assert ([75], 1) == (others, len(portal.messages))
+
+
 def test_a_person_has_a_work_list_within_the_hours(portal: Portal, order: str, b24tools: Run, clock: Clock) -> None:
     """By id or name; before the shift it waits, and is given up at the end of the day."""
     b24tools("assign", order)
@@ -192,9 +242,43 @@ def test_a_person_has_a_work_list_within_the_hours(portal: Portal, order: str, b
     clock.now = datetime(2026, 12, 1, 3, tzinfo=UTC)
     last_name = portal.users[welder].last_name
     _status, out, _err = b24tools("digest", "--to", last_name, "--what", "mine", "--json")
-    assert ["waiting"] == [one["outcome"] for one in json.loads(out)["data"]]
+    assert ["waiting"] == [sent["outcome"] for sent in json.loads(out)["data"]]
     clock.now = datetime(2026, 12, 2, 8, tzinfo=UTC)
     b24tools("snapshot")
+    assert 1 == len(portal.messages)
+
+
+def test_a_digest_for_the_morning_goes_also_where_nobody_gets_messages(
+    portal: Portal, order: str, b24tools: Run, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without B24_NOTIFY only who was named gets something: with the first command within the hours, as was said."""
+    monkeypatch.delenv("B24_NOTIFY")
+    b24tools("assign", order)
+    welder = next(task.responsible for task in portal.tasks if task.title == "Сварщик: 7")
+    clock.now = datetime(2026, 12, 1, 3, tzinfo=UTC)
+    said = f"It goes to {welder} with the first command within today's working hours.\n"
+    assert (0, "", said) == b24tools("digest", "--to", str(welder), "--what", "mine")
+    b24tools("snapshot")
+    assert [] == portal.messages
+    clock.now = datetime(2026, 12, 1, 7, tzinfo=UTC)
+    b24tools("snapshot")
+    assert [f"notify{welder}"] == [dialog for dialog, _text in received(portal)]
+
+
+def test_a_digest_that_another_command_sends_is_sent(
+    portal: Portal, order: str, b24tools: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cron's `assign` of the same minute may be the first to see that it waits."""
+    b24tools("assign", order)
+    portal.messages.clear()
+    send = Invocation.send_waiting
+
+    def send_after_another(invocation: Invocation, session: context.Session) -> Any:
+        send(invocation, session)
+        return send(invocation, session)
+
+    monkeypatch.setattr(Invocation, "send_waiting", send_after_another)
+    assert (0, "", "Sent to chat2001.\n") == b24tools("digest")
     assert 1 == len(portal.messages)
 
 
@@ -266,5 +350,5 @@ def test_doctor_asks_for_the_right_only_where_messages_are_sent(
     portal.scopes.discard("im")
     monkeypatch.setenv("B24_NOTIFY", notify)
     _status, out, _err = b24tools("doctor", "--json")
-    found = [one["status"] for one in json.loads(out)["data"] if one["check"] == "scope im"]
-    assert (["warn"] if is_asked else []) == found
+    statuses = [check["status"] for check in json.loads(out)["data"] if check["check"] == "scope im"]
+    assert (["warn"] if is_asked else []) == statuses

@@ -128,7 +128,7 @@ def test_what_is_acknowledged_is_no_alarm_until_its_day(portal: Portal, b24tools
 
     status, out, err = b24tools("doctor")
     assert (0, False, True) == (status, "fail" in out, "acknowledged" in err)
-    (known,) = [one for one in json.loads(b24tools("doctor", "--json")[1])["data"] if one["check"] == "scope disk"]
+    (known,) = [row for row in json.loads(b24tools("doctor", "--json")[1])["data"] if row["check"] == "scope disk"]
     assert ("fail", "23.11.2026 no files this year") == (known["status"], known["known"])
     assert "(acknowledged until 23.11.2026 no files this year)" in b24tools("-v", "doctor")[1]
 
@@ -180,7 +180,7 @@ def test_the_probe_is_made_on_request_only(portal: Portal, b24tools: Run) -> Non
     names = ["portal", "filter", "zones", "calendar", "chat", "history", "dropped", "xml_id", "rest3", "task"]
     assert [f"probe {name}" for name in names] == [line[6:].partition(":")[0] for line in block]
     assert block[-1] == f"ok    probe task: #{before[-1] + 1} for user #1, in project #1: made and deleted"
-    assert names == [one["check"][6:] for one in data if one["check"].startswith("probe ")]
+    assert names == [check["check"][6:] for check in data if check["check"].startswith("probe ")]
     assert before == [task.id for task in portal.tasks]
     assert portal.secret not in out
 
@@ -202,12 +202,12 @@ def test_a_failure_is_status_1(portal: Portal, b24tools: Run) -> None:
 
     status, out, _err = b24tools("doctor", "--json")
 
-    found = json.loads(out)
-    assert (1, False, "doctor") == (status, found["ok"], found["command"])
-    assert all(list(one) == ["check", "status", "detail", "fix"] for one in found["data"])
-    assert ["scope disk"] == [one["check"] for one in found["data"] if one["status"] == "fail"]
-    assert found["error"]["code"] == "unwell"
-    assert found["error"]["message"].startswith("scope disk: missing")
+    envelope = json.loads(out)
+    assert (1, False, "doctor") == (status, envelope["ok"], envelope["command"])
+    assert all(list(check) == ["check", "status", "detail", "fix"] for check in envelope["data"])
+    assert ["scope disk"] == [check["check"] for check in envelope["data"] if check["status"] == "fail"]
+    assert envelope["error"]["code"] == "unwell"
+    assert envelope["error"]["message"].startswith("scope disk: missing")
 
 
 def test_quiet_shows_only_what_is_not_ok(portal: Portal, b24tools: Run) -> None:
@@ -303,11 +303,11 @@ def test_the_inspection_of_good_settings_is_what_is_loaded() -> None:
     """Both read the same."""
     env = {"B24_DATA_DIR": "/data", "TZ_NAME": "Asia/Omsk", "B24_BURST": "7"}
 
-    found = config.inspect(env)
+    inspection = config.inspect(env)
 
-    assert config.load(env) == found.settings
-    assert ((), ()) == (found.problems, found.unknown)
-    assert {"B24_DATA_DIR", "B24_TZ", "B24_BURST"} == found.given
+    assert config.load(env) == inspection.settings
+    assert ((), ()) == (inspection.problems, inspection.unknown)
+    assert {"B24_DATA_DIR", "B24_TZ", "B24_BURST"} == inspection.given
 
 
 def test_a_terminal_shows_marks_and_the_mend_below(monkeypatch: pytest.MonkeyPatch) -> None:

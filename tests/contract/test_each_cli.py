@@ -92,10 +92,10 @@ def test_what_stays_wrong_is_mailed_once(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     cut = [Answer("one", 75, "", "it is broken\ninterrupted\n", in_time=False)]
     monkeypatch.setattr("b24tools.jobs.each.run_each", lambda *_words: cut)
-    found = [run(capsys, "-q", "each", "--", "mode") for _time in range(2)]
+    runs = [run(capsys, "-q", "each", "--", "mode") for _time in range(2)]
     warning = "no profiles, by their names: Two.env; a name has small Latin letters, digits and hyphens."
     lines = ["one    Cut off after 1h; it is safe to run it again.", "one    interrupted", "one    it is broken"]
-    assert [(75, [], [warning, *lines]), (75, [], lines[2:])] == found
+    assert [(75, [], [warning, *lines]), (75, [], lines[2:])] == runs
 
 
 @pytest.mark.usefixtures("folder")
@@ -118,7 +118,7 @@ def test_json_has_the_answer_of_each(capsys: pytest.CaptureFixture[str]) -> None
         answer = json.loads(capsys.readouterr().out)
         assert ("each", False, "failed") == (answer["command"], answer["ok"], answer["error"]["code"])
         assert [("one", 0, 1), ("three", 0, 0), ("two", 1, 3)] == [
-            (one["profile"], one["status"], len(one["answer"]["data"])) for one in answer["data"]
+            (portal["profile"], portal["status"], len(portal["answer"]["data"])) for portal in answer["data"]
         ]
 
 

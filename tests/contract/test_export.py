@@ -51,9 +51,9 @@ def test_people_and_closed_tasks(capsysbinary: pytest.CaptureFixture[bytes]) -> 
     for what, rows in (("people", people), ("tasks", tasks)):
         assert 0 == app.main(["export", what])
         text = capsysbinary.readouterr().out.decode("utf-8-sig")
-        found = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=";"))
+        table = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=";"))
         assert [{name: "" if value is None else str(value) for name, value in row.items()} for row in rows] == [
-            row | ({"active": str(row["active"] == "1")} if "active" in row else {}) for row in found
+            row | ({"active": str(row["active"] == "1")} if "active" in row else {}) for row in table
         ]
 
 

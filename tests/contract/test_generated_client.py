@@ -84,9 +84,9 @@ def test_every_field_has_a_type(generated: Path) -> None:
     sometimes = {}
     for name in models.__all__:
         fields = attrs.fields_dict(getattr(models, name)) if attrs.has(getattr(models, name)) else {}
-        types = {field: str(one.type) for field, one in fields.items() if field != "additional_properties"}
-        assert [] == [field for field, one in types.items() if re.search(r"\bAny\b|\bobject\b", one)], name
-        if name not in GIVEN and (unset := {field for field, one in types.items() if "Unset" in one}):
+        types = {field: str(attribute.type) for field, attribute in fields.items() if field != "additional_properties"}
+        assert [] == [field for field, kind in types.items() if re.search(r"\bAny\b|\bobject\b", kind)], name
+        if name not in GIVEN and (unset := {field for field, kind in types.items() if "Unset" in kind}):
             sometimes[name] = unset
     assert SOMETIMES == sometimes
     operations = {path.stem for path in generated.glob("api/*/*.py")} - {"__init__"}
@@ -104,17 +104,17 @@ def test_it_plans_sends_and_reads_an_order(served: Served) -> None:
     with load("client").AuthenticatedClient(base_url=served.url, token=SERVE) as client:
         (planned,) = ask["plan_order"](client=client, body=order)
         sent = ask["send_order"](client=client, body=[order], details=True)
-        (found,) = ask["get_order"]("1Ц-7", client=client).orders
+        (standing,) = ask["get_order"]("1Ц-7", client=client).orders
         missing = ask["get_order"]("9", client=client)
         listed = ask["list_orders"](client=client).orders
 
     assert (models.OrderOutcome.PLANNED, None) == (planned.outcome, planned.tasks[0].task_id)
     assert "2026-11-23T09:00:00+03:00" == planned.tasks[0].start.isoformat()
     assert (models.OrderAnswerMessage.OK, models.OrderOutcome.CREATED) == (sent.message, sent.orders[0].outcome)
-    assert ("1Ц-7", models.OrderState.OPEN, 0, 1) == (found.number, found.state, found.done, found.of)
-    assert planned.promise == found.promised_first
-    (task,), (done,) = sent.orders[0].tasks, found.lines
+    assert ("1Ц-7", models.OrderState.OPEN, 0, 1) == (standing.number, standing.state, standing.done, standing.of)
+    assert planned.promise == standing.promised_first
+    (task,), (done,) = sent.orders[0].tasks, standing.lines
     assert (task.task_id, task.start, models.TaskStatus.PENDING) == (done.task_id, done.start, done.status)
     assert (models.Problem, models.ErrorCode.UNKNOWN_ORDER) == (type(missing), missing.code)
-    assert [found] == listed
-    assert [found.to_dict()] == served.client.get("/orders/1Ц-7").json()["orders"]
+    assert [standing] == listed
+    assert [standing.to_dict()] == served.client.get("/orders/1Ц-7").json()["orders"]

@@ -67,9 +67,9 @@ def test_the_examples_of_a_page_can_be_typed(name: str) -> None:
     assert 1 <= len(page.examples) <= 3
     for example, _text in page.examples:
         parsed = GROUP.make_context("b24tools", shlex.split(example))
-        found, command, words = GROUP.resolve_command(parsed, [*parsed._protected_args, *parsed.args])
-        command.make_context(found, words, parent=parsed)
-        assert name in ("", found)
+        called, command, words = GROUP.resolve_command(parsed, [*parsed._protected_args, *parsed.args])
+        command.make_context(called, words, parent=parsed)
+        assert name in ("", called)
     assert {0, 1, 2} <= set(page.statuses) <= {0, 1, 2, 3, 75, app.INTERRUPTED}
 
 
@@ -91,7 +91,7 @@ def test_global_options_are_taken_on_both_sides_of_the_command(
     monkeypatch.delenv("B24_DATA_DIR")
     (tmp_path / "own.env").write_text(f"B24_DATA_DIR={tmp_path / 'own'}\n", encoding="utf-8")
     options = ["--env-file", str(tmp_path / "own.env"), "-q"]
-    assert 0 == app.main([one for word in words for one in (options if word == "{options}" else [word])])
+    assert 0 == app.main([argument for word in words for argument in (options if word == "{options}" else [word])])
     assert "polling" in capsys.readouterr().out
     assert 2 == app.main(["mode", "webhook", "-q", "--env-file"])
     assert capsys.readouterr().err.startswith("--env-file names no file.")

@@ -73,7 +73,7 @@ def run(portal: Portal, seen: set[str], capsys: pytest.CaptureFixture[str]) -> R
 def test_every_command_that_takes_json_is_described() -> None:
     """And nothing else is."""
     group: Any = typer.main.get_command(app.app)
-    commands = {name for name, one in group.commands.items() if any("--json" in param.opts for param in one.params)}
+    commands = {name for name, verb in group.commands.items() if any("--json" in param.opts for param in verb.params)}
     assert commands == {name.partition(" ")[0] for name in COMMANDS}
 
 
@@ -99,7 +99,7 @@ def test_every_command_prints_what_is_described(run: Run, seen: set[str], portal
     run("why --order", made["order"]["id"])
     terms = {"rate": 0.5, "hours_a_week": 30, "only": ["Сварщик"], "never": ["Маляр"]}
     (tmp_path / "people.json").write_text(json.dumps({"people": {task["responsible"]["id"]: terms}}), encoding="utf-8")
-    assert [terms] == [one["terms"] for one in run("load") if "terms" in one]
+    assert [terms] == [person["terms"] for person in run("load") if "terms" in person]
     run("load", task["responsible"]["name"])
     run("today")
     run("history")
@@ -128,8 +128,8 @@ def test_every_command_prints_what_is_described(run: Run, seen: set[str], portal
         process.receive(store, body, FORM["Content-Type"], [OUTGOING], context.now())
     run("replay --list")
     run("config", "doctor_ignore", "add", f"logins {today} they come in December")
-    assert [True] == ["known" in one for one in run("doctor", status=1) if one["check"] == "logins"]
-    assert [0] == [one["status"] for one in run("each", "--", "mode")]
+    assert [True] == ["known" in check for check in run("doctor", status=1) if check["check"] == "logins"]
+    assert [0] == [answer["status"] for answer in run("each", "--", "mode")]
     run("backup", str(tmp_path / "a.zip"))
     assert 1 < run("restore", str(tmp_path / "a.zip"), "--yes")["tables"]["orders"]
     assert COMMANDS.keys() == seen

@@ -193,6 +193,20 @@ def test_a_week_that_was_never_collected_says_how_to(b24tools: Run, folder: Path
     assert f"no data yet for 2026-W40 in {folder}: run `b24tools snapshot --since 2026-09-28`\n" == err
 
 
+@pytest.mark.parametrize(
+    ("period", "command"),
+    [
+        ("2026-W47", "snapshot --reconcile"),
+        ("2026-W46", "snapshot --reconcile"),
+        ("2026-W45", "snapshot --since 2026-11-02"),
+    ],
+)
+def test_in_webhook_mode_another_command_collects(b24tools: Run, period: str, command: str) -> None:
+    """`snapshot` alone does nothing then, and says how other weeks are read."""
+    b24tools("mode", "webhook")
+    assert b24tools("leaderboard", period)[2].endswith(f": run `b24tools {command}`\n")
+
+
 def test_what_an_incomplete_period_wants(b24tools: Run, folder: Path) -> None:
     """A line below the table."""
     _status, out, _err = b24tools("leaderboard", "--month")

@@ -96,7 +96,7 @@ def test_files_say_that_they_are_final(plant: Callable[..., Board]) -> None:
     def said(board: Board) -> list[list[str]]:
         page = html.unescape(leaderboard_export.to_html(board, MOSCOW, NOW))
         texts = [page, leaderboard_export.to_markdown(board, MOSCOW, NOW)]
-        return [[one for one in (final, own) if one in text] for text in texts]
+        return [[sentence for sentence in (final, own) if sentence in text] for text in texts]
 
     assert [[], []] == said(plant())
     assert [[own], [own]] == said(live)

@@ -118,6 +118,31 @@ def test_without_estimates_there_are_no_hours(opened: Store) -> None:
     assert (1, 0) == (medals.count("🥇"), medals.count("🥈"))
 
 
+def test_what_an_owner_who_is_no_administrator_has_collected(opened: Store) -> None:
+    """No command brings more; where something was left out there is one."""
+    save(opened, [task(1, 1, THIS.start)])
+    collect(opened, THIS.start, THIS.end, NOW, complete=False)
+    part = "Only what the webhook's owner sees was collected: the owner is not an administrator."
+    week, month = (leaderboard.board(opened, one, now=NOW) for one in (THIS, periods.parse("2026-11", MOSCOW)))
+    assert (False, True, part) == (
+        week.complete,
+        " ".join(drawn(week).split()).endswith(part),
+        messages.to_plain(messages.write_board(week)).splitlines()[-1],
+    )
+    command = "Run `b24tools snapshot --since 2026-10-26`."
+    assert (False, True) == (month.complete, " ".join(drawn(month).split()).endswith(command))
+
+
+def test_where_all_have_opted_out_tasks_were_closed_all_the_same(opened: Store, plant: Callable[..., Board]) -> None:
+    """The first place is not free, and there are hours."""
+    opened.settings.save("opted_out_users", ",".join(map(str, [*range(1, 9), 77])))
+    boards = [plant(by=by) for by in ("tasks", "hours")]
+    assert [((), 29)] * 2 == [(board.rows, board.total_tasks) for board in boards]
+    assert ["All who have closed tasks do not want to be named."] * 2 == [
+        drawn(board).strip().splitlines()[-1] for board in boards
+    ]
+
+
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_the_plant_without_utf8(plant: Callable[..., Board], language: str) -> None:
     """cp866 knows the names, but neither medals nor dots."""

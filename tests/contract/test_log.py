@@ -154,7 +154,7 @@ def test_a_traceback_shows_no_secret_in_any_spelling(
     assert "the proxy refused ['***', '***%2F', 'MWM6***'] with ***" in json.loads(out)["error"]["message"]
     assert 4 == everything.count("the proxy refused ['***', '***%2F', 'MWM6***'] with ***")
     assert "Traceback" in err
-    assert not [one for one in (token, portal.secret, spelled[2][6:-6]) if one in everything]
+    assert not [secret for secret in (token, portal.secret, spelled[2][6:-6]) if secret in everything]
 
 
 def test_a_folder_that_nobody_may_enter_is_said_by_who_opens_the_database(

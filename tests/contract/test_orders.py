@@ -82,7 +82,7 @@ def test_the_tables(story: tuple[Works, list[int]], language: str) -> None:
     i18n.use(language)
     with works.tools() as tools:
         everything = jobs_orders.list_orders(tools, rules(route=ROUTE), states=jobs_orders.STATES)
-        rows = [one.row for one in everything.orders if one.row.number != "1Ц-00000072"]
+        rows = [standing.row for standing in everything.orders if standing.row.number != "1Ц-00000072"]
         named = jobs_orders.list_orders(tools, rules(route=ROUTE), rows=rows)
     parts = []
     for width in (80, 132):
@@ -101,7 +101,7 @@ def test_every_reason_has_its_words_and_its_code() -> None:
     """With the person's name, and the last day of the absence."""
     reasons = (AWAY, GONE, BUSY, BEHIND, DEFERRED, OUTSIDE, MISSING, UNWRITTEN, WORK)
     until = date(2026, 11, 30)
-    found = [render_orders.describe_hold_up(HoldUp("Сварщик", "Павел Исаев", one, until)) for one in reasons]
+    texts = [render_orders.describe_hold_up(HoldUp("Сварщик", "Павел Исаев", reason, until)) for reason in reasons]
     assert [
         "Сварщик - Павел Исаев is away until 30.11",
         "Сварщик - Павел Исаев does not work there any more",
@@ -112,9 +112,9 @@ def test_every_reason_has_its_words_and_its_code() -> None:
         "Сварщик - the task was deleted on the portal",
         "Сварщик - no task was made: send the order again",
         "Сварщик - Павел Исаев has the longest work",
-    ] == found
-    for one in reasons:
-        HoldUpModel(position="Сварщик", person=None, reason=one, until=None)  # type: ignore[arg-type] # it checks
+    ] == texts
+    for reason in reasons:
+        HoldUpModel(position="Сварщик", person=None, reason=reason, until=None)  # type: ignore[arg-type] # it checks
 
 
 def test_no_cell_of_csv_is_a_formula(works: Works) -> None:
@@ -125,12 +125,34 @@ def test_no_cell_of_csv_is_a_formula(works: Works) -> None:
     assert text.splitlines()[1].startswith("'=1+1;'@SUM(A1);")
 
 
+def test_an_order_that_is_late_by_minutes_is_late_in_csv(works: Works) -> None:
+    """By one hour at least; one that is in time has nothing there."""
+    works.assign(make_order())
+    with works.tools() as tools:
+        listing = jobs_orders.list_orders(tools, rules())
+    orders = [replace(one, late_s=late_s) for one in listing.orders for late_s in (0, 1, 1799, 5399, 5401)]
+    text = render_orders.to_csv(replace(listing, orders=tuple(orders)), MOSCOW)
+    assert ["", "1", "1", "1", "2"] == [line.split(";")[8] for line in text.splitlines()[1:]]
+
+
+def test_a_status_that_the_portal_invents_is_shown(works: Works) -> None:
+    """As not begun to people, by its number to programs."""
+    (result,) = works.assign(make_order())
+    task = works.portal.tasks[result.tasks[0].task_id or 0]
+    works.portal.tasks.change(task, status=9)
+    with works.tools() as tools:
+        (one,) = jobs_orders.list_orders(tools, rules()).orders
+    (line,) = one.lines
+    assert ("not begun", "") == render_orders.describe_line(line, MOSCOW, works.clock.now)
+    assert "9" == render_orders.order_data(one, MOSCOW)["lines"][0]["status"]
+
+
 def test_what_is_ready_at_midnight_is_ready_for_the_day_before(works: Works) -> None:
     """For Excel and in a digest."""
     works.assign(make_order())
     with works.tools() as tools:
         listing = jobs_orders.list_orders(tools, rules())
-    orders = [replace(one, finish=at(25)) for one in listing.orders]
+    orders = [replace(standing, finish=at(25)) for standing in listing.orders]
     text = render_orders.to_csv(replace(listing, orders=tuple(orders)), MOSCOW)
     assert "24.11.2026" == text.splitlines()[1].split(";")[4]
     assert write_changes(orders, MOSCOW).endswith(", ready 24.11.2026")
@@ -159,15 +181,15 @@ def b24tools(portal: Portal, capsys: pytest.CaptureFixture[str]) -> Run:
 
     def run(*arguments: object) -> tuple[int, str, str]:
         capsys.readouterr()
-        return app.main([str(one) for one in arguments]), *capsys.readouterr()
+        return app.main([str(argument) for argument in arguments]), *capsys.readouterr()
 
     return run
 
 
 def send(b24tools: Run, tmp_path: Path, which: int, number: str, **changes: Any) -> None:
     """Send an order."""
-    one = order(ИдентификаторЗаказа=GUID.format(which), НомерЗаказа=number, Контрагент="АО «Лютик»", **changes)
-    (tmp_path / "order.json").write_bytes(as_bytes(one))
+    sent = order(ИдентификаторЗаказа=GUID.format(which), НомерЗаказа=number, Контрагент="АО «Лютик»", **changes)
+    (tmp_path / "order.json").write_bytes(as_bytes(sent))
     assert 0 == b24tools("assign", tmp_path / "order.json")[0]
 
 
@@ -175,10 +197,10 @@ def test_the_json_has_exactly_the_keys_of_the_contract(b24tools: Run, tmp_path: 
     """Names, order, values; the cursor asks for what changes after it."""
     send(b24tools, tmp_path, 1, "1Ц-1", РекоммендуемаяДатаСдачи="2026-12-04T00:00:00")
     status, out, err = b24tools("orders", "--json")
-    found = json.loads(out)
-    assert (0, "", "orders", True, []) == (status, err, found["command"], found["ok"], found["warnings"])
-    (one,) = found["data"]["orders"]
-    assert (ORDER, LINE) == (list(one), list(one["lines"][0]))
+    envelope = json.loads(out)
+    assert (0, "", "orders", True, []) == (status, err, envelope["command"], envelope["ok"], envelope["warnings"])
+    (standing,) = envelope["data"]["orders"]
+    assert (ORDER, LINE) == (list(standing), list(standing["lines"][0]))
     assert {
         "id": GUID.format(1),
         "number": "1Ц-1",
@@ -208,8 +230,8 @@ def test_the_json_has_exactly_the_keys_of_the_contract(b24tools: Run, tmp_path: 
                 "moved_by_hand": False,
             }
         ],
-    } == one
-    cursor = found["data"]["cursor"]
+    } == standing
+    cursor = envelope["data"]["cursor"]
     assert str is type(cursor)
     again = json.loads(b24tools("orders", "--changed-since", cursor, "--json")[1])
     assert {"cursor": cursor, "orders": []} == again["data"]
@@ -293,20 +315,20 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     with serving(demo_company.build(clock), tmp_path / "data", Access(token=SERVE)) as opened:
         opened.client.auth = ("1c", SERVE)
         for which, number in enumerate(("1Ц-1", "1Ц-1", "7/2026")):
-            one = order(ИдентификаторЗаказа=GUID.format(which), НомерЗаказа=number)
-            assert 200 == opened.client.post("/", content=as_bytes(one)).status_code
+            sent = order(ИдентификаторЗаказа=GUID.format(which), НомерЗаказа=number)
+            assert 200 == opened.client.post("/", content=as_bytes(sent)).status_code
         yield opened
 
 
 def test_1c_asks_for_news(served: Served) -> None:
     """As the models of the description have it."""
     first = served.client.get("/orders").json()
-    assert ["1Ц-1", "1Ц-1", "7/2026"] == [one["number"] for one in first["orders"]]
+    assert ["1Ц-1", "1Ц-1", "7/2026"] == [row["number"] for row in first["orders"]]
     OrdersAsTheyStand.model_validate_json(json.dumps(first), strict=True, extra="forbid")
     task_id = first["orders"][0]["lines"][0]["task_id"]
     served.portal.act("tasks.task.complete", {"taskId": task_id}, user_id=1)
     news = served.client.get("/orders", params={"changed_since": first["cursor"]}).json()
-    assert [(GUID.format(0), "done", 1)] == [(one["id"], one["state"], one["done"]) for one in news["orders"]]
+    assert [(GUID.format(0), "done", 1)] == [(row["id"], row["state"], row["done"]) for row in news["orders"]]
     assert [] == served.client.get("/orders", params={"changed_since": news["cursor"]}).json()["orders"]
     counts = {None: 2, "open": 2, "late": 0, "at_risk": 0, "done": 1, "all": 3}
     assert counts == {
@@ -318,9 +340,9 @@ def test_1c_asks_for_news(served: Served) -> None:
 def test_one_order_of_the_service(served: Served) -> None:
     """By its id in any spelling, by a number with a slash; a number of two is a conflict that names both."""
     for name in (GUID.format(1), "{" + GUID.format(1).upper() + "}"):
-        assert [GUID.format(1)] == [one["id"] for one in served.client.get(f"/orders/{name}").json()["orders"]]
+        assert [GUID.format(1)] == [row["id"] for row in served.client.get(f"/orders/{name}").json()["orders"]]
     for name in ("7/2026", "7%2F2026"):
-        assert [GUID.format(2)] == [one["id"] for one in served.client.get(f"/orders/{name}").json()["orders"]]
+        assert [GUID.format(2)] == [row["id"] for row in served.client.get(f"/orders/{name}").json()["orders"]]
     answer = served.client.get("/orders/1Ц-1")
     assert (409, "ambiguous") == (answer.status_code, answer.json()["code"])
     assert f"{GUID.format(0)}, {GUID.format(1)}" in answer.json()["detail"]
@@ -339,11 +361,11 @@ def test_what_the_service_refuses(served: Served) -> None:
 @pytest.mark.long
 def test_the_description_names_what_is_answered(served: Served) -> None:
     """Each operation with its own id, each answer with a named model."""
-    found = served.client.get("/openapi.json").json()
-    described = {path: found["paths"][path]["get"] for path in ("/orders", "/orders/{order}")}
-    assert ["listOrders", "getOrder"] == [one["operationId"] for one in described.values()]
-    for one in described.values():
-        schema = one["responses"]["200"]["content"]["application/json"]["schema"]
+    description = served.client.get("/openapi.json").json()
+    described = {path: description["paths"][path]["get"] for path in ("/orders", "/orders/{order}")}
+    assert ["listOrders", "getOrder"] == [operation["operationId"] for operation in described.values()]
+    for operation in described.values():
+        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
         assert {"$ref": "#/components/schemas/OrdersAsTheyStand"} == schema
-    assert {"OrderStanding", "OrderLine", "HoldUp", "PersonInCharge"} <= found["components"]["schemas"].keys()
+    assert {"OrderStanding", "OrderLine", "HoldUp", "PersonInCharge"} <= description["components"]["schemas"].keys()
     assert "409" in described["/orders/{order}"]["responses"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import html
 import re
 import threading
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ import pytest
 from b24tools import __version__, context
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
-from b24tools.server import plan_reading
+from b24tools.server import standings
 from b24tools.server.auth import Access
 from b24tools.server.work_models import Decision
 from b24tools.store.decisions import Decisions
@@ -138,7 +139,7 @@ def test_orders_are_a_page_only_where_html_is_asked_for(served: Served) -> None:
     for accept in (None, "*/*", "application/json", "application/json, text/html", "text/html;q=0.1, */*", "text/*"):
         answer = served.client.get("/orders", headers={"Accept": accept} if accept else {})
         assert "application/json; charset=utf-8" == answer.headers["content-type"], accept
-        assert ["1Ц-1", "1Ц-2"] == [one["number"] for one in answer.json()["orders"]]
+        assert ["1Ц-1", "1Ц-2"] == [row["number"] for row in answer.json()["orders"]]
     assert "application/json" in show(served, "/orders?changed_since=0").headers["content-type"]
     assert "application/json" in show(served, f"/orders/{GUID.format(1)}").headers["content-type"]
     page = show(served, "/orders")
@@ -236,7 +237,7 @@ def test_a_portal_that_is_silent_does_not_hold_a_page(
     """Every page says so, with the age of what it shows; a browser comes back by itself where there is nothing."""
     silence = r"no complete answer from the portal for \d+ s"
     paths = ("/plan", "/orders", "/orders?state=all", "/load", "/today", "/today/Сварщик")
-    monkeypatch.setattr(plan_reading, "PAGE_WAIT_S", 0.0)
+    monkeypatch.setattr(standings, "PAGE_WAIT_S", 0.0)
     handle, go_on = own.portal.handle, threading.Event()
 
     def hang(*words: Any, **more: Any) -> Any:
@@ -247,7 +248,7 @@ def test_a_portal_that_is_silent_does_not_hold_a_page(
         patch.setattr(own.portal, "handle", hang)
         pages = [show(own, path) for path in paths]
         assert [(503, "10", True)] * 6 == [
-            (one.status_code, one.headers["refresh"], bool(re.search(silence, one.text))) for one in pages
+            (page.status_code, page.headers["refresh"], bool(re.search(silence, page.text))) for page in pages
         ]
         go_on.set()
         assert 200 == own.client.get("/load").status_code  # a program waits
@@ -256,7 +257,7 @@ def test_a_portal_that_is_silent_does_not_hold_a_page(
         clock.now += timedelta(minutes=2)
         stale = rf"Data as of 23\.11 07:00\. It could not be read again: {silence}<"
         assert [(200, True)] * 6 == [
-            (one.status_code, bool(re.search(stale, one.text))) for one in map(partial(show, own), paths)
+            (page.status_code, bool(re.search(stale, page.text))) for page in map(partial(show, own), paths)
         ]
         go_on.set()
 
@@ -331,20 +332,25 @@ def test_a_plant_without_orders_has_a_plan_of_people(tmp_path: Path, clock: Cloc
 def test_why_a_task_went_to_its_person(served: Served) -> None:
     """JSON as the command has it, a page for a browser; 404 for a task that b24tools did not give out."""
     answer = served.client.get("/why/69")
-    found = Decision.model_validate_json(answer.content, strict=True, extra="forbid")
-    assert (69, "Павел Исаев", "Сварщик") == (found.task_id, found.responsible.name, found.position)
+    decision = Decision.model_validate_json(answer.content, strict=True, extra="forbid")
+    assert (69, "Павел Исаев", "Сварщик") == (decision.task_id, decision.responsible.name, decision.position)
     page = show(served, "/why/69")
     assert "Task 69, Сварщик: 1Ц-1: given to Павел Исаев on 23.11 07:00" in page.text
-    assert found.explanation.splitlines()[0] in page.text
+    assert decision.explanation.splitlines()[0] in page.text
     assert 'href="../plan?order=1%D0%A6-1"' in page.text
     assert {404: "unknown_task", 422: "bad_request"} == {
         (refused := served.client.get(f"/why/{task}")).status_code: refused.json()["code"] for task in ("1", "x")
     }
 
 
-def test_the_way_from_why_to_the_plan_keeps_language_and_theme(served: Served) -> None:
-    """As every link does."""
-    plan = show(served, "/plan?lang=ru&theme=dark").text
-    (way,) = set(re.findall(r'href="\./(why/\d+)', plan)[:1])
-    links = re.findall(r'href="([^"]*plan\?order[^"]*)"', show(served, f"/{way}?lang=ru&theme=dark").text)
-    assert links and all("lang=ru" in link and "theme=dark" in link for link in links)
+def test_every_link_to_a_page_keeps_language_and_theme(served: Served) -> None:
+    """From whatever page to whatever page; only addresses for programs have neither."""
+    found = set()
+    for path in (*PAGES, "/", "/load?by=name", "/today", "/today/Сварщик", "/plan?by=people", "/why/69", "/nowhere"):
+        text = show(served, str(httpx.URL(path).copy_merge_params({"lang": "ru", "theme": "dark"}))).text
+        for link in re.findall(r'href="(\.[^"]*)"', text):
+            url = httpx.URL(html.unescape(link))
+            if url.path.lstrip("./") not in ("docs", "healthz", "configs"):
+                assert {"lang": "ru", "theme": "dark"}.items() <= dict(url.params).items(), (path, link)
+                found.add(re.sub(r"[0-9]+|%23[0-9]+", "N", url.path.lstrip("./")))
+    assert {"", "plan", "orders", "load", "today", "today/N", "today/#N", "board", "why/N"} == found

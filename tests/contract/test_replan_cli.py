@@ -90,9 +90,9 @@ def test_the_json_of_a_plan_and_of_its_moves(portal: Portal, sick: tuple[str, in
     """The same keys whatever the status; without --yes an error beside the data."""
     name, task = sick
     for arguments, status, outcome in (((), 2, "planned"), (("--dry-run",), 0, "planned"), (("--yes",), 0, "moved")):
-        found, out, _err = b24tools("replan", "--json", *arguments)
+        exit_status, out, _err = b24tools("replan", "--json", *arguments)
         envelope = json.loads(out)
-        assert (status, status == 0) == (found, envelope["ok"])
+        assert (status, status == 0) == (exit_status, envelope["ok"])
         (move,) = envelope["data"]["moves"]
         assert MOVE == list(move)
         assert (task, "7", "Сварщик", "away", outcome) == (

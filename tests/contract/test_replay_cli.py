@@ -37,11 +37,11 @@ class Told:
     @property
     def data(self) -> Any:
         """What --json printed."""
-        found = json.loads(self.out)
-        assert ["version", "command", "ok", "data", "warnings", "error"] == list(found)
-        assert "replay" == found["command"]
-        assert found["ok"] is (self.status == 0)
-        return found["data"]
+        envelope = json.loads(self.out)
+        assert ["version", "command", "ok", "data", "warnings", "error"] == list(envelope)
+        assert "replay" == envelope["command"]
+        assert envelope["ok"] is (self.status == 0)
+        return envelope["data"]
 
 
 @pytest.fixture
@@ -107,12 +107,12 @@ def counts(processed: int, applied: int, ignored: int = 0, failed: int = 0) -> d
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_events_are_found_in_every_shape_people_have(content: str, count: int, encoding: str) -> None:
     """A raw body, several of them, JSON in all its forms, lines of a log."""
-    found = replay_files.read("file", content.encode(encoding))
+    hits = replay_files.read("file", content.encode(encoding))
 
     assert [("ONTASKUPDATE", {"ID": "2536"})] * count == [
-        (one.event.name, one.event.data["FIELDS_AFTER"]) for one in found if one.event
+        (hit.event.name, hit.event.data["FIELDS_AFTER"]) for hit in hits if hit.event
     ]
-    assert len(found) == count
+    assert len(hits) == count
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_events_are_found_in_every_shape_people_have(content: str, count: int, e
 )
 def test_what_looks_like_an_event_but_is_none_is_named(content: str, places: list[str]) -> None:
     """With its place in the file."""
-    found = replay_files.read("file", content.encode())
+    hits = replay_files.read("file", content.encode())
 
-    assert places == [one.place for one in found if one.refusal]
+    assert places == [hit.place for hit in hits if hit.refusal]
 
 
 # what others write
@@ -266,7 +266,7 @@ LOGS = {
     "HAR, params": json.dumps({"log": {"entries": [{"request": {"postData": {"params": HAR_PARAMS}}}]}}),
     "a function in a cloud": json.dumps({"body": base64.b64encode(FORM.encode()).decode(), "isBase64Encoded": True}),
     "HAR, base64": json.dumps({"text": base64.b64encode(FORM.encode()).decode(), "encoding": "base64"}),
-    "HAR, params of Chrome": json.dumps({"params": [one | {"name": quote(one["name"])} for one in HAR_PARAMS]}),
+    "HAR, params of Chrome": json.dumps({"params": [param | {"name": quote(param["name"])} for param in HAR_PARAMS]}),
     "CSV": '10:00:01,"' + JSON.replace('"', '""') + '",502',
     "encoded as a whole": f"10:00:01 body={quote_plus(FORM)}&status=502",
     "encoded as a whole, JSON": f"10:00:01 body={quote_plus(JSON)}&status=502",
@@ -284,18 +284,18 @@ LOGS = {
 def test_events_are_found_in_what_others_write(kind: str) -> None:
     """Once each, with the id of its task; the rest is worth a word, not an error."""
     data = LOGS[kind].encode()
-    found = replay_files.read("file", gzip.compress(data) if kind == "compressed" else data)
+    hits = replay_files.read("file", gzip.compress(data) if kind == "compressed" else data)
 
-    assert [("ONTASKUPDATE", 2536)] == [(one.event.name, payload.task_of(one.event)) for one in found if one.event]
-    assert all(one.is_note for one in found if one.refusal)
+    assert [("ONTASKUPDATE", 2536)] == [(hit.event.name, payload.task_of(hit.event)) for hit in hits if hit.event]
+    assert all(hit.is_note for hit in hits if hit.refusal)
 
 
 def test_a_record_with_bytes_that_are_no_text_is_searched() -> None:
     """Beside the event in it."""
     data = json.dumps({"params": [*HAR_PARAMS, {"name": "note", "value": "?"}]}).encode().replace(b"?", b"\xcf")
-    (found,) = replay_files.read("file", data)
-    assert found.event is not None
-    assert 2536 == payload.task_of(found.event)
+    (hit,) = replay_files.read("file", data)
+    assert hit.event is not None
+    assert 2536 == payload.task_of(hit.event)
 
 
 @pytest.mark.long
@@ -307,10 +307,10 @@ def test_an_event_that_is_cut_off_is_an_error_wherever_the_cut_falls(kind: str, 
     start = text.index("ONTASKUPDATE") + len("ONTASK")
     for end in range(start, len(text), 1 + len(text) // 60):
         log = f"GET / 200 10:00:00\n{FORM.replace('2536', '7').strip()}\n10:00:01 {text[:end]}{ending}\nGET / 200\n"
-        found = replay_files.read("file", log.encode())
+        hits = replay_files.read("file", log.encode())
 
-        tasks = {payload.task_of(one.event) for one in found if one.event}
-        wrong = [one.place for one in found if one.refusal and not one.is_note]
+        tasks = {payload.task_of(hit.event) for hit in hits if hit.event}
+        wrong = [hit.place for hit in hits if hit.refusal and not hit.is_note]
         assert tasks == {7, 2536} or (tasks == {7} and wrong and not wrong[0].startswith("file:1")), text[:end]
 
 
@@ -325,18 +325,18 @@ def test_an_event_that_is_cut_off_is_an_error_wherever_the_cut_falls(kind: str, 
 )
 def test_what_was_no_event_is_no_error(name: str, text: str) -> None:
     """Though it has the name of one."""
-    found = replay_files.read(name, f"10:00:00 {FORM}\n10:00:01\n{text}\n".encode())
+    hits = replay_files.read(name, f"10:00:00 {FORM}\n10:00:01\n{text}\n".encode())
 
-    assert [False, True] == [one.is_note for one in found]
+    assert [False, True] == [hit.is_note for hit in hits]
 
 
 def test_a_broken_event_in_an_export_is_named() -> None:
     """Among others that are whole."""
     export = [N8N, N8N | {"body": JSON[:-9]}, N8N | {"body": FORM[:30]}, N8N | {"body": {"event": "ONTASKADD"}}]
-    found = replay_files.read("file", json.dumps({"items": export}).encode())
+    hits = replay_files.read("file", json.dumps({"items": export}).encode())
 
     assert [("file:1.1", False), ("file:1.2", True), ("file:1.3", True), ("file:1.4", True)] == [
-        (one.place, one.refusal is not None and not one.is_note) for one in found
+        (hit.place, hit.refusal is not None and not hit.is_note) for hit in hits
     ]
 
 
@@ -345,10 +345,10 @@ def test_a_log_has_many_events(kind: str) -> None:
     """Each in its place, with other lines between them, which are named once."""
     other = "" if kind.startswith("docker") else "10.0.0.7 GET / 200\n"
     text = "\n".join(LOGS[kind].replace("2536", str(number)) + "\n" + other for number in (11, 12, 13))
-    found = replay_files.read("file", text.encode())
+    hits = replay_files.read("file", text.encode())
 
-    assert [11, 12, 13] == [payload.task_of(one.event) for one in found if one.event]
-    assert 1 >= len([one for one in found if one.refusal])
+    assert [11, 12, 13] == [payload.task_of(hit.event) for hit in hits if hit.event]
+    assert 1 >= len([hit for hit in hits if hit.refusal])
 
 
 @pytest.mark.parametrize(
@@ -373,10 +373,10 @@ def test_a_log_has_many_events(kind: str) -> None:
 )
 def test_what_is_no_event_gives_no_task(text: str) -> None:
     """Neither an example, nor an answer, nor what was cut off: a wrong task would be read."""
-    found = replay_files.read("file", text.encode())
+    hits = replay_files.read("file", text.encode())
 
-    assert [] == [one for one in found if one.event]
-    assert 1 == len(found)
+    assert [] == [hit for hit in hits if hit.event]
+    assert 1 == len(hits)
 
 
 def test_what_is_no_event_in_a_log_is_a_remark(here: Listener, run: Run) -> None:
@@ -407,10 +407,10 @@ def test_one_message_for_all_that_should_have_been_bodies(run: Run) -> None:
 
 def test_a_compressed_log_that_is_cut_off_is_named() -> None:
     """It may have had events."""
-    (found,) = replay_files.read("access.log.1.gz", gzip.compress(FORM.encode())[:-9])
+    (hit,) = replay_files.read("access.log.1.gz", gzip.compress(FORM.encode())[:-9])
 
-    assert found.refusal and "access.log.1.gz" == found.place
-    assert "the body cannot be read: the compressed file is cut off or damaged" == found.refusal.message
+    assert hit.refusal and "access.log.1.gz" == hit.place
+    assert "the body cannot be read: the compressed file is cut off or damaged" == hit.refusal.message
 
 
 @pytest.mark.parametrize(
@@ -430,7 +430,7 @@ def test_events_of_a_file_are_followed_in_both_modes_without_a_token(here: Liste
     here.switch(mode)
     task_id = here.closed_task()
     file = here.folder / "bodies.txt"
-    file.write_bytes(b"\n".join(one.body.replace(TOKEN.encode(), b"other") for one in here.portal.outbox))
+    file.write_bytes(b"\n".join(outgoing.body.replace(TOKEN.encode(), b"other") for outgoing in here.portal.outbox))
 
     told = run(file, "--json")
 
@@ -454,7 +454,7 @@ def test_replaying_twice_changes_nothing(here: Listener, run: Run) -> None:
 def test_many_tasks_of_a_file_are_read_by_fifty(here: Listener, run: Run) -> None:
     """Each once, however often it is named."""
     made = [here.closed_task() for _number in range(70)]
-    lines = [one.body for one in here.portal.outbox] * 2
+    lines = [outgoing.body for outgoing in here.portal.outbox] * 2
 
     told = run("-", "--json", stdin=b"\n".join(lines))
 
@@ -548,7 +548,7 @@ def test_events_dated_in_the_future_are_not_the_latest(here: Listener, run: Run)
     here.clock.now -= timedelta(days=400)
 
     assert counts(0, 0) == run("--since", "1h", "--json").data
-    assert [1, 2] == [one["id"] for one in run("--list", "--json").data]
+    assert [1, 2] == [event["id"] for event in run("--list", "--json").data]
     assert counts(2, 2) == run("--id", "1", "--id", "2", "--json").data
 
 
@@ -651,9 +651,9 @@ No.  Event             Task  Received        Tries  Status
 
 def test_the_list_is_chosen_like_what_is_followed(varied: Listener, run: Run) -> None:
     """By what failed, by time, by number; an empty one says where it looked."""
-    assert [4] == [one["id"] for one in run("--list", "--failed", "--json").data]
-    assert [1, 5] == [one["id"] for one in run("--list", "--id", 5, "--id", 1, "--json").data]
-    assert [3, 4, 5] == [one["id"] for one in run("--list", "--since", "0.08m", "--json").data]
+    assert [4] == [event["id"] for event in run("--list", "--failed", "--json").data]
+    assert [1, 5] == [event["id"] for event in run("--list", "--id", 5, "--id", 1, "--json").data]
+    assert [3, 4, 5] == [event["id"] for event in run("--list", "--since", "0.08m", "--json").data]
     varied.clock.now += process.RETRIES[-1]
     told = run("--list", "--since", "1h")
     assert (0, "") == (told.status, told.out)

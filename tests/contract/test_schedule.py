@@ -128,7 +128,7 @@ def test_windows_reads_the_times() -> None:
         name: ElementTree.fromstring(text.encode("utf-16")) for name, text in render_schedule.tasks(EXAMPLE).items()
     }
 
-    found = {
+    times = {
         name.removeprefix("b24tools-"): (
             task.findtext(f".//{NAMESPACE}Interval"),
             (task.findtext(f".//{NAMESPACE}StartBoundary") or "").partition("T")[2],
@@ -144,7 +144,7 @@ def test_windows_reads_the_times() -> None:
         "doctor": (None, "04:12:00", 7),
         "replan": (None, "06:30:00", 5),
         "digest": (None, "08:50:00", 5),
-    } == found
+    } == times
     assert list(tasks) == render_schedule.task_names(EXAMPLE)
     service = ElementTree.fromstring(render_schedule.winsw(ODD))
     words = shlex.split(service.findtext("arguments") or "")
@@ -225,6 +225,29 @@ def test_root_gives_the_entries_to_the_user_of_the_settings(
     ) == capsys.readouterr().err
     assert ["-u nobody -l", "-u nobody -", "-u nobody -l", "-u nobody -"] == called(programs, "crontab")
     assert not units_folder.exists()
+
+
+@AS_ROOT
+def test_root_gives_no_entries_to_who_cannot_read_the_settings_of_each_profile(
+    programs: Path, units_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor to who cannot list the folder in which they are; of cron as of systemd."""
+    monkeypatch.setattr(job, "find_program", lambda: ("/bin/true",))
+    with TemporaryDirectory() as name:
+        folder, file, profiles = Path(name), Path(name, ".env"), Path(name, "profiles")
+        folder.chmod(0o755)
+        profiles.mkdir(0o711)
+        file.write_text(f"B24_PROFILES={profiles}\n", "utf-8")
+        files = [profiles / f"{one}.env" for one in ("one", "two")]
+        for one in files:
+            one.write_text(f"BITRIX_WEBHOOK_URL={WEBHOOK}\nB24_DATA_DIR={folder / one.stem}\n", "utf-8")
+            one.chmod(0o600)
+        words = ["--env-file", str(file), "schedule"]
+        for path, kind in ((profiles, "cron"), (files[0], "cron"), (files[1], "systemd")):
+            assert 2 == app.main([*words, kind, "--user", "nobody", "--install"])
+            assert f"nobody may not read {path}. " in capsys.readouterr().err
+            shutil.chown(path, "nobody")
+        assert 0 == app.main([*words, "cron", "--user", "nobody", "--install"])
 
 
 @pytest.mark.usefixtures("env_file")

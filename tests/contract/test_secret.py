@@ -77,8 +77,8 @@ def test_no_run_shows_the_code(shop: Shop) -> None:
     """Done well, renamed portal, wrong code, a bug of ours, nobody there, no portal at all."""
     seen: dict[str, tuple[int, bool]] = {}
 
-    def note(name: str, found: tuple[int, str]) -> None:
-        seen[name] = (found[0], SECRET in found[1])
+    def note(name: str, told: tuple[int, str]) -> None:
+        seen[name] = (told[0], SECRET in told[1])
 
     note("well", run(shop, "well"))
     note("as data", run(shop, "as data", "--json"))

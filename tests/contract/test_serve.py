@@ -37,9 +37,9 @@ def running(shop: Shop, *options: str, code: str = "", **changes: str) -> Iterat
     try:
         assert process.stderr is not None
         said = process.stderr.readline()
-        found = re.search(r"Listening on http://\S+:(\d+);", said)
-        assert found, said
-        yield process, int(found[1])
+        match = re.search(r"Listening on http://\S+:(\d+);", said)
+        assert match, said
+        yield process, int(match[1])
     finally:
         if process.poll() is None:
             process.kill()
@@ -58,7 +58,7 @@ def database(shop: Shop) -> Path:
 def states(shop: Shop) -> list[tuple[int | None, str]]:
     """Task and state of all events that are stored."""
     with closing(open_store(database(shop))) as opened:
-        return [(one.task_id, one.status) for one in opened.events.find()]
+        return [(event.task_id, event.status) for event in opened.events.find()]
 
 
 @pytest.mark.long

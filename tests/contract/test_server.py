@@ -10,16 +10,21 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
 
 from b24tools import context
-from b24tools.core.models import Department
+from b24tools.core import periods
+from b24tools.core.models import Department, Status
+from b24tools.jobs.leaderboard.badges import BADGES
+from b24tools.jobs.orders import STATES
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
+from b24tools.server import models
 from b24tools.store.people import People
+from b24tools.store.settings import POLLING, RUNNING_SETTINGS, WEBHOOK
 from tests.support import closed_tasks as closed
 from tests.support.orders import Clock
 from tests.support.server import FORM, OUTGOING, Served, as_bytes, event_body, order, serving, wait_until
@@ -68,7 +73,7 @@ def test_ping_has_the_answer_of_old(served: Served) -> None:
 def rows(served: Served) -> list[tuple[Any, ...]]:
     """Event, task and state of all that is stored."""
     with closing(served.open_store()) as opened:
-        return [(one.event, one.task_id, one.status) for one in opened.events.find()]
+        return [(event.event, event.task_id, event.status) for event in opened.events.find()]
 
 
 def test_in_polling_mode_an_event_is_stored_and_left(served: Served) -> None:
@@ -135,9 +140,9 @@ def test_a_body_that_is_no_event_of_ours_is_refused_and_not_stored(
     """With a reason that does not repeat it."""
     answer = refusing.client.post("/webhook", content=body, headers=FORM)
 
-    found = answer.json()
-    assert (status, ["detail", "code", "hint"], code) == (answer.status_code, list(found), found["code"])
-    assert found["hint"].endswith(".") and found["hint"] not in found["detail"]
+    problem = answer.json()
+    assert (status, ["detail", "code", "hint"], code) == (answer.status_code, list(problem), problem["code"])
+    assert problem["hint"].endswith(".") and problem["hint"] not in problem["detail"]
     assert OUTGOING not in answer.text
     assert [] == rows(refusing)
 
@@ -181,6 +186,19 @@ def test_the_running_settings_are_shown_and_set(served: Served) -> None:
         served.client.post("/configs/", json={"key": "snapshot_max_age_h", "value": 30})
     )
     assert {"key": "hidden_users", "value": "7,12"} == served.client.get("/configs/hidden_users").json()
+
+
+def test_the_words_of_the_description_are_those_that_the_code_has() -> None:
+    """Settings (but portal_host, which is changed by command only), modes, states, badges, statuses, periods."""
+    described = {
+        models.SettingKey: RUNNING_SETTINGS.keys() - {"portal_host"},
+        models.ProducerMode: {POLLING, WEBHOOK},
+        models.OrderState: set(STATES),
+        models.BadgeName: set(BADGES),
+        models.TaskStatus: {status.name.lower() for status in Status},
+        models.PeriodKind: {periods.WEEK, periods.MONTH, periods.QUARTER, periods.YEAR},
+    }
+    assert described == {alias: set(get_args(alias.__value__)) for alias in described}
 
 
 def test_a_setting_that_does_not_fit_is_refused(served: Served) -> None:
@@ -325,6 +343,19 @@ def test_health_shows_how_old_the_data_are(served: Served, clock: Clock) -> None
     assert (503, {**health, "status": "stale", "snapshot_age_s": 93601}) == seen(served.client.get("/healthz"))
 
 
+def test_health_knows_the_snapshots_of_an_owner_who_sees_a_part(tmp_path: Path, clock: Clock) -> None:
+    """With B24_NON_ADMIN=1 there are no others: that they stopped must be seen all the same."""
+    with serving(demo_company.build(clock), tmp_path / "data", B24_NON_ADMIN=1) as served:
+        for began, complete in ((clock() - timedelta(days=9), True), (clock(), False)):
+            with closing(served.open_store()) as opened, opened.transaction():
+                run = opened.snapshot_runs.begin(closed.THIS.start, closed.THIS.end, began)
+                opened.snapshot_runs.finish(run, began, complete=complete)
+        health = {"status": "ok", "snapshot_age_s": 0, "oldest_event_age_s": None}
+        assert (200, health) == seen(served.client.get("/healthz"))
+        clock.now += timedelta(hours=27)
+        assert (503, {**health, "status": "stale", "snapshot_age_s": 97200}) == seen(served.client.get("/healthz"))
+
+
 def test_health_shows_events_that_wait_too_long(served: Served, clock: Clock) -> None:
     """While the portal is away, say."""
     served.portal.faults.add(Fault("cut_before", times=10_000))
@@ -364,9 +395,9 @@ def test_health_counts_orders_that_failed(served: Served, clock: Clock) -> None:
     served.client.post("/", content=as_bytes(order((("Космонавт", 60),), **{"ИдентификаторЗаказа": "b"})))
     clock.now += timedelta(minutes=5)
     health = {"status": "ok", "snapshot_age_s": None, "oldest_event_age_s": None}
-    found = served.client.get("/healthz").json()
-    assert 290 < found.pop("last_intake_age_s") <= 300  # the portal dates orders, to a second
-    assert {**health, "failed_orders": 1} == found
+    answer = served.client.get("/healthz").json()
+    assert 290 < answer.pop("last_intake_age_s") <= 300  # the portal dates orders, to a second
+    assert {**health, "failed_orders": 1} == answer
 
 
 def test_ready_while_the_database_can_be_written(served: Served) -> None:
@@ -508,7 +539,7 @@ def test_what_is_not_there_is_said_in_the_same_form(served: Served) -> None:
         assert allowed == answer.headers["allow"]
     described = served.client.get("/openapi.json").json()["paths"]
     for path, methods in described.items():
-        allowed = {one.upper() for one in methods} | ({"HEAD"} if "get" in methods else set())
+        allowed = {method.upper() for method in methods} | ({"HEAD"} if "get" in methods else set())
         assert ", ".join(sorted(allowed)) == served.client.options(path).headers["allow"]
     assert 200 == served.client.head("/configs").status_code
 
@@ -522,11 +553,11 @@ def test_orders_events_and_switches_at_once_leave_nothing_behind(tmp_path: Path,
             statuses = []
             for turn in range(8):
                 mode = "webhook" if turn % 2 else "polling"
-                one = order(ИдентификаторЗаказа=f"id-{turn // 2}", НомерЗаказа=f"1Ц-{turn // 2}")
+                sent = order(ИдентификаторЗаказа=f"id-{turn // 2}", НомерЗаказа=f"1Ц-{turn // 2}")
                 statuses += [
                     *(client.post("/webhook", content=body, headers=FORM).status_code for body in bodies),
                     client.post("/configs", json={"key": "producer_mode", "value": mode}).status_code,
-                    *([client.post("/", content=as_bytes(one)).status_code] if number < 2 else []),
+                    *([client.post("/", content=as_bytes(sent)).status_code] if number < 2 else []),
                 ]
             return statuses
 
@@ -534,7 +565,7 @@ def test_orders_events_and_switches_at_once_leave_nothing_behind(tmp_path: Path,
     bodies = [event_body(portal, task.id) for task in list(portal.tasks)[:5]]
     with serving(portal, tmp_path / "data", B24_RETRY_SECONDS=60) as served:
         with ThreadPoolExecutor(5) as pool:
-            statuses = {status for found in pool.map(work, range(5)) for status in found}
+            statuses = {status for answers in pool.map(work, range(5)) for status in answers}
         stored = len(rows(served))
 
     assert {200, 202} == statuses

@@ -162,18 +162,18 @@ def test_every_answer_has_safe_headers(guarded: Served) -> None:
     """Refusals, too."""
     token = bearer(SERVE)
     for method, path, headers in [
-        *((*one, token) for one in PROTECTED),
-        *((*one, {}) for one in OPEN),
+        *((*address, token) for address in PROTECTED),
+        *((*address, {}) for address in OPEN),
         ("GET", "/", {}),
     ]:
-        found = guarded.client.request(method, path, headers=headers).headers
+        answered = guarded.client.request(method, path, headers=headers).headers
         own = {"content-security-policy"} if path == "/docs" else set()
         own |= {"cache-control"} if path in ("/leaderboard", "/docs/swagger-ui.css") else set()
-        assert HEADERS.keys() <= found.keys()
+        assert HEADERS.keys() <= answered.keys()
         assert {key: value for key, value in HEADERS.items() if key not in own} == {
-            key: found[key] for key in HEADERS if key not in own
+            key: answered[key] for key in HEADERS if key not in own
         }
-        assert "server" not in found
+        assert "server" not in answered
 
 
 def test_pages_of_named_sites_may_call(guarded: Served) -> None:

@@ -69,4 +69,4 @@ def test_any_form(served: Served, form: str, tail: str) -> None:
     """What is stored holds no token."""
     check(served, "/webhook", f"{form}{tail}".encode(), "application/x-www-form-urlencoded")
     with closing(served.open_store()) as opened:
-        assert not [one for one in opened.events.find() if OUTGOING in one.body]
+        assert not [event for event in opened.events.find() if OUTGOING in event.body]

@@ -49,7 +49,7 @@ def test_the_longest_idle_connection_makes_room(served: Served, start: bytes) ->
         assert 202 == served.event(5).status_code
         wait_until(lambda: sum(map(is_open, opened)) < MOST)
         if start != BODY:  # of those that came at once the bodies are not the first to go
-            assert [False] * MOST == [is_open(one) for one in opened[:MOST]]
+            assert [False] * MOST == [is_open(connection) for connection in opened[:MOST]]
 
 
 def test_who_is_being_answered_is_not_closed(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +102,7 @@ def test_events_that_come_during_a_write_share_the_next_one(served: Served, monk
             held.execute("COMMIT")
             for sender in (first, *second, *third):
                 assert sender.recv(100).startswith(b"HTTP/1.1 202 ")
-    assert [[5], [6, 7]] == [sorted(one) for one in written]
+    assert [[5], [6, 7]] == [sorted(ids) for ids in written]
 
 
 def test_idle_heads_go_before_bodies_on_their_way(served: Served) -> None:
@@ -151,7 +151,7 @@ def test_orders_and_plans_have_places_of_their_own(
     """Too many of the one do not keep the other out."""
     monkeypatch.setattr(assign, name, 0)
     with serving(demo_company.build(context.now), tmp_path / "data") as served:
-        refused, taken = (served.client.post(one, content=as_bytes(order())) for one in (path, other))
+        refused, taken = (served.client.post(address, content=as_bytes(order())) for address in (path, other))
 
     assert (503, "30") == (refused.status_code, refused.headers["retry-after"])
     hint = "Try again a little later."

@@ -126,9 +126,9 @@ def test_no_secret_that_somebody_types_into_an_order_is_stored_or_shown(tmp_path
             served.client.post("/", content=as_bytes(sent | {"ИдентификаторЗаказа": OUTGOING})),
         ]
         with closing(served.open_store()) as opened:
-            assert ["1Ц-***"] == [one.number for one in history.find(opened, None, tmp_path)]
+            assert ["1Ц-***"] == [entry.number for entry in history.find(opened, None, tmp_path)]
     left = [path.read_bytes().decode("utf-8", "replace") for path in tmp_path.rglob("*") if path.is_file()]
-    asked = [str(one) for one in portal.log] + [task.title for task in portal.tasks]
+    asked = [str(entry) for entry in portal.log] + [task.title for task in portal.tasks]
     seen = "\n".join([*(answer.text for answer in answers), *left, *asked]).replace(f"/rest/1/{portal.secret}", "")
 
     assert [200, 200, 200, 422] == [answer.status_code for answer in answers]
@@ -165,7 +165,7 @@ def test_an_order_sent_again_changes_nothing(served: Served) -> None:
 def test_warnings_of_orders_and_lines_are_in_the_answer(served: Served) -> None:
     """A copy that a person made is left and named; 1C is not left without a word."""
     post(served, order())
-    (task,) = (one for one in served.portal.tasks if (one.xml_id or "").startswith("1c:"))
+    (task,) = (task for task in served.portal.tasks if (task.xml_id or "").startswith("1c:"))
     copy = served.portal.add_task("Копия", responsible=3, xml_id=task.xml_id)
     text = f"1Ц-00000100: Сварщик: task {copy.id} carries the key of this line as well (a copy?): it was left"
     status, body = post(served, order())
@@ -437,7 +437,7 @@ def test_a_plan_has_the_warnings_of_each_order(shared: Served) -> None:
         ['Исполнитель: the portal has no department "Нет такого"'],
         ['Менеджер: no active person of the portal is "Никто Никак", so the tasks have no observer'],
         None,
-    ] == [one.get("warnings") for one in answer.json()]
+    ] == [planned.get("warnings") for planned in answer.json()]
 
 
 def test_orders_of_one_service_do_not_contend_for_the_lock(

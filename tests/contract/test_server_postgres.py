@@ -37,8 +37,8 @@ def send(served: Served, number: str) -> tuple[int, str | None]:
 
 def test_a_server_that_is_away_is_waited_for(hosts: list[Served], postgres_server: postgres.Server) -> None:
     """Orders and events get 503 and the moment to come again, `/ready` says so to a balancer; then all goes on."""
-    one, two = hosts
-    assert [(200, None), (200, None)] == [send(one, "a"), send(two, "a")]
+    here, there = hosts
+    assert [(200, None), (200, None)] == [send(here, "a"), send(there, "a")]
     assert [200, 200] == [served.client.get("/ready").status_code for served in hosts]
     postgres_server.stop()
     try:
@@ -55,31 +55,39 @@ def test_a_server_that_is_away_is_waited_for(hosts: list[Served], postgres_serve
             assert 200 == served.client.get("/ping/").status_code
     finally:
         postgres_server.start()
-    assert [(200, None), (200, None)] == [send(two, "b"), send(one, "b")]
+    assert [(200, None), (200, None)] == [send(there, "b"), send(here, "b")]
     assert [200, 200] == [served.client.get("/ready").status_code for served in hosts]
-    assert 2 == sum((task.xml_id or "").startswith("1c:") for task in one.portal.tasks)
+    assert 2 == sum((task.xml_id or "").startswith("1c:") for task in here.portal.tasks)
 
 
 def test_what_one_machine_is_set_to_holds_on_the_other(hosts: list[Served]) -> None:
     """The mode at once; an event is applied once, whichever machine took it; the files of the data folder go along."""
-    one, two = hosts
-    with closing(one.open_store()) as opened:
+    here, there = hosts
+    with closing(here.open_store()) as opened:
         opened.settings.save("producer_mode", "webhook")
-    tasks = [task for task in one.portal.tasks][:6]
+    tasks = [task for task in here.portal.tasks][:6]
     answers = [served.event(task.id).status_code for task in tasks for served in hosts]
     assert {202} == set(answers)
 
     def statuses() -> set[str]:
-        with closing(two.open_store()) as opened:
+        with closing(there.open_store()) as opened:
             return set(opened.events.count_by_status())
 
     wait_until(lambda: statuses() <= {"done", "ignored"}, 30)
-    calendar = one.settings.data_dir / "calendar.json"
+    calendar = here.settings.data_dir / "calendar.json"
     calendar.write_text(json.dumps({"2026-12-31": "off"}), encoding="utf-8")
-    assert (200, None) == send(one, "c")
-    assert (200, None) == send(two, "d")
-    assert calendar.read_bytes() == (two.settings.data_dir / "calendar.json").read_bytes()
+    assert (200, None) == send(here, "c")
+    assert (200, None) == send(there, "d")
+    assert calendar.read_bytes() == (there.settings.data_dir / "calendar.json").read_bytes()
     calendar.unlink()
     first, second = (context.Session(served.settings, lambda _text: None) for served in hosts)
     with first.open_store(), second.read_store():
-        assert not (two.settings.data_dir / "calendar.json").exists()
+        assert not (there.settings.data_dir / "calendar.json").exists()
+
+
+def test_who_asks_for_an_unknown_task_reads_where_it_was_looked_for(hosts: list[Served]) -> None:
+    """By the schema's name; the data folder has nothing to do with it."""
+    served = hosts[0]
+    hint = served.client.get("/why/1").json()["hint"]
+    assert served.settings.database.name in hint
+    assert served.settings.data_dir.name not in hint

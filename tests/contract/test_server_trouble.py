@@ -42,7 +42,7 @@ def hold(served: Served) -> sqlite3.Connection:
 def stored(served: Served) -> list[int | None]:
     """The tasks of the events that are stored."""
     with closing(served.open_store()) as opened:
-        return [one.task_id for one in opened.events.find()]
+        return [event.task_id for event in opened.events.find()]
 
 
 def test_events_wait_for_a_database_that_is_held(served: Served) -> None:
@@ -52,7 +52,7 @@ def test_events_wait_for_a_database_that_is_held(served: Served) -> None:
         with pytest.raises(httpx.ReadTimeout):
             served.client.post("/webhook", content=event_body(served.portal, 9), headers=FORM, timeout=0.5)
         held.execute("COMMIT")
-        assert [202, 202, 202] == [one.result().status_code for one in sent]
+        assert [202, 202, 202] == [future.result().status_code for future in sent]
     wait_until(lambda: len(stored(served)) == 4)
     assert [1, 2, 3, 9] == sorted(stored(served))  # its sender has not waited
 
@@ -86,8 +86,8 @@ def test_what_is_held_for_too_long_is_to_be_tried_later(tmp_path: Path, monkeypa
             served.client.post("/configs", json={"key": "producer_mode", "value": "webhook"}),
             served.client.post("/", content=as_bytes(order())),
         ]
-        assert [(503, "30")] * 3 == [(one.status_code, one.headers["retry-after"]) for one in answers]
-        assert [True] * 3 == [one.json()["detail"].startswith(HELD) for one in answers]
+        assert [(503, "30")] * 3 == [(answer.status_code, answer.headers["retry-after"]) for answer in answers]
+        assert [True] * 3 == [answer.json()["detail"].startswith(HELD) for answer in answers]
         # an event was not stored: health says so until one is
         assert [503, 200, 200] == [
             served.client.get(path).status_code for path in ("/healthz", "/configs", "/leaderboard")
@@ -109,7 +109,7 @@ def test_a_full_disk_is_no_success(served: Served, monkeypatch: pytest.MonkeyPat
         full.setattr(database.Database, "transaction", in_a_database_that_cannot_grow)
         answers = [served.client.post("/webhook", content=big, headers=FORM) for _turn in range(3)]
 
-    assert [(503, True)] * 3 == [(one.status_code, one.json()["detail"].startswith(FULL)) for one in answers]
+    assert [(503, True)] * 3 == [(answer.status_code, answer.json()["detail"].startswith(FULL)) for answer in answers]
     assert 202 == served.event(3).status_code
     assert [3] == stored(served)
 
@@ -120,7 +120,7 @@ def test_where_the_data_are_is_for_the_log_alone(served: Served, caplog: pytest.
     (folder / "people.json").write_text("{", encoding="utf-8")
     answers = [served.client.post("/", content=content), served.client.get("/orders")]
     (folder / "people.json").unlink()
-    assert [(500, True)] * 2 == [(one.status_code, one.json()["detail"].startswith("people.json: ")) for one in answers]
+    assert [(500, True)] * 2 == [(got.status_code, got.json()["detail"].startswith("people.json: ")) for got in answers]
 
     with (folder / "b24tools.db").open("r+b") as file:
         file.write(b"no database " * 9)
@@ -129,7 +129,7 @@ def test_where_the_data_are_is_for_the_log_alone(served: Served, caplog: pytest.
     answers += [served.client.post(path, content=content) for path in ("/", "/plan")]
     answers += [served.event(1), *(served.client.get(path, headers={"Accept": "text/html"}) for path in pages)]
 
-    assert [(503, False)] * len(answers) == [(one.status_code, str(folder) in one.text) for one in answers]
+    assert [(503, False)] * len(answers) == [(answer.status_code, str(folder) in answer.text) for answer in answers]
     assert "the database b24tools.db is damaged: file is not a database" == answers[0].json()["detail"]
     said = f"the database {folder / 'b24tools.db'} is damaged: file is not a database"
     assert len(answers) <= [record.getMessage() for record in caplog.records].count(said)

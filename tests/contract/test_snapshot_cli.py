@@ -152,7 +152,11 @@ def test_in_webhook_mode_only_a_reconciliation_reads(portal: Portal, b24tools: R
     for options in ([], ["--week", "2026-W46"], ["--since", "2026-01-01"]):
         status, out, err = b24tools("snapshot", *options)
         assert (status, out) == (0, "")
-        assert err.startswith("Nothing to do: in webhook mode the portal's events bring the tasks.")
+        assert err == (
+            "Nothing to do: in webhook mode the portal's events bring the tasks. `b24tools snapshot --reconcile` reads "
+            "this week and the one before all the same; others are read after `b24tools mode polling`, and "
+            "`b24tools mode webhook` goes back to events.\n"
+        )
         assert b24tools("-q", "snapshot", *options) == (0, "", "")
     assert json.loads(b24tools("snapshot", "--json")[1])["data"] == {"skipped": "webhook"}
     assert portal.log == []

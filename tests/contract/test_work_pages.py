@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -81,16 +82,16 @@ def test_the_answers_are_as_they_are_described(served: Served) -> None:
     """Every key, and no other."""
     loads = served.client.get("/load").json() + served.client.get("/load?department=Лебедев").json()
     for model, answers in ((PersonLoad, loads), (WorkList, served.client.get("/today").json())):
-        dumped = [_dump(model.model_validate(one)) for one in answers]
-        assert answers == [json.loads(json.dumps(one, default=to_text)) for one in dumped]
+        dumped = [_dump(model.model_validate(answer)) for answer in answers]
+        assert answers == [json.loads(json.dumps(values, default=to_text)) for values in dumped]
 
 
 def _dump(shape: Any) -> Any:
     """What was answered; keys of days are texts."""
-    found = shape.model_dump(exclude_unset=True)
-    if "days" in found:
-        found["days"] = {day.isoformat(): busy_s for day, busy_s in found["days"].items()}
-    return found
+    values = shape.model_dump(exclude_unset=True)
+    if "days" in values:
+        values["days"] = {day.isoformat(): busy_s for day, busy_s in values["days"].items()}
+    return values
 
 
 def to_text(value: Any) -> str:
@@ -107,6 +108,26 @@ def test_one_reading_serves_all_who_look(served: Served) -> None:
     assert [] == served.portal.log
 
 
+def test_who_has_work_from_outside_the_production_is_on_the_pages(tmp_path: Path) -> None:
+    """Each link to a list of that department or person leads there."""
+    clock = Clock()
+    portal = demo_company.build(clock)
+    office = portal.add_department("Контора").id
+    outsider = portal.add_user("Анна", "Запасная", departments=[office]).id
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(context, "now", clock)
+        Works(portal, tmp_path, clock).assign(order([("Кузнец", 300)]), fallback_user=outsider)
+        with serving(portal, tmp_path, Access(host="127.0.0.1"), B24_FALLBACK_USER=outsider) as served:
+            for page in ("/load", "/today"):
+                text = served.client.get(page, headers=HTML).text
+                assert ("Контора", "Анна Запасная") == tuple(re.findall(r">(Контора|Анна Запасная)</a>", text))
+                assert f'<option value="{office}">Контора</option>' in text or page == "/today"
+            for path in (f"/today/{office}", f"/today/{quote(f'#{outsider}')}", "/today/Запасная"):
+                assert ["Анна Запасная"] == [one["person"]["name"] for one in served.client.get(path).json()]
+            chosen = served.client.get(f"/load?department={office}", headers=HTML).text
+            assert f'<option value="{office}" selected>Контора</option>' in chosen
+
+
 def test_a_name_that_is_nobodys_or_several_peoples(served: Served) -> None:
     """404 with the nearest, 409 with the ids, of which each with # is a person; 422 for a day that is over."""
     assert (404, 'The nearest name is "Сварщик".') == _refusal(served, "/today/Сварщег")
@@ -116,12 +137,12 @@ def test_a_name_that_is_nobodys_or_several_peoples(served: Served) -> None:
     ids = re.findall(r"#(\d+)", answer.json()["detail"])
     assert (409, "ambiguous", 2) == (answer.status_code, answer.json()["code"], len(ids))
     for id_ in ids:
-        found = served.client.get(f"/today/{quote(f'#{id_}')}").json()
-        assert [int(id_)] == [one["person"]["id"] for one in found]
+        lists = served.client.get(f"/today/{quote(f'#{id_}')}").json()
+        assert [int(id_)] == [work["person"]["id"] for work in lists]
     department = demo_company.department(served.portal, "Сварщик").id  # somebody has this id, too
     assert department in served.portal.users
-    assert {"Сварщик"} == {one["person"]["department"] for one in served.client.get(f"/today/{department}").json()}
-    assert [department] == [one["person"]["id"] for one in served.client.get(f"/today/%23{department}").json()]
+    assert {"Сварщик"} == {work["person"]["department"] for work in served.client.get(f"/today/{department}").json()}
+    assert [department] == [work["person"]["id"] for work in served.client.get(f"/today/%23{department}").json()]
     for wrong, detail in (
         ("/today?date=2026-11-22", "2026-11-22 is over: a work list says what is still to be done"),
         ("/today?date=yesterday", '"yesterday" is not a day'),
@@ -150,7 +171,7 @@ def test_the_page_of_the_load_leads_to_the_tasks(served: Served) -> None:
     """A cell has its figure, and for the mouse and for readers of the screen who, when and how much."""
     page = served.client.get("/load?department=Сварщик", headers=HTML).text
     lists = served.client.get("/today").json()
-    tasks = [(one["person"], task) for one in lists for task in one["tasks"]]
+    tasks = [(work_list["person"], task) for work_list in lists for task in work_list["tasks"]]
     who, task = next(pair for pair in tasks if pair[1]["order"] and pair[1]["position"] == "Сварщик")
     link = f'<a href="./today/%23{who["id"]}?date=2026-11-23" title="{html.escape(who["name"])}'
     assert re.search(re.escape(link) + r'[^,]*, 23\.11: [0-9] h of 8 h">[0-9]+</a>', page)
@@ -190,7 +211,7 @@ def test_the_heat_map_tells_cells_apart() -> None:
     def at(day: int) -> datetime:
         return datetime(2026, 11, day, tzinfo=MOSCOW)
 
-    ill = tuple(DayLoad(one.day, 0, 0) for one in days())
+    ill = tuple(DayLoad(day.day, 0, 0) for day in days())
     group = load.Group(
         Department(9, "Сварщик", 4, None),
         (

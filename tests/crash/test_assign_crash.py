@@ -118,7 +118,7 @@ def test_killed_at_any_request_the_next_run_completes_the_work(
     with killed_at(works.portal, number, executed=executed):
         works.assign(sent)
     works.clock.now += timedelta(seconds=1)
-    assert [0] == [one.exit_status for one in works.assign(sent)]
+    assert [0] == [result.exit_status for result in works.assign(sent)]
     assert undisturbed(name, keep_xml_id=keep_xml_id) == picture(works.portal)
     assert_sent_again_changes_nothing(works, sent)
 
@@ -136,7 +136,7 @@ def test_killed_under_a_wrong_clock_the_next_run_with_the_right_one_completes_th
         works.assign(first_send())
     works.machine_clock = None
     true.now += timedelta(seconds=1)
-    assert [0] == [one.exit_status for one in works.assign(first_send())]
+    assert [0] == [result.exit_status for result in works.assign(first_send())]
     assert undisturbed("first") == picture(works.portal)
     assert_sent_again_changes_nothing(works, first_send())
 
@@ -152,7 +152,7 @@ def test_killed_at_any_write_to_the_ledger_the_next_run_completes_the_work(
     with killed_at_transaction(number, monkeypatch, done=done):
         works.assign(sent)
     works.clock.now += timedelta(seconds=1)
-    assert [0] == [one.exit_status for one in works.assign(sent)]
+    assert [0] == [result.exit_status for result in works.assign(sent)]
     assert undisturbed(name) == picture(works.portal)
     assert_sent_again_changes_nothing(works, sent)
 
@@ -191,7 +191,7 @@ def test_an_order_whose_date_says_nothing_is_found_again_too(
     works.clock.now += timedelta(seconds=1)
     before = picture(works.portal)
     assert 2 == len(before["tasks"])
-    assert ["unchanged"] == [one.outcome for one in works.assign(sent)]
+    assert ["unchanged"] == [result.outcome for result in works.assign(sent)]
     assert before == picture(works.portal)
 
 
@@ -229,7 +229,7 @@ def test_a_task_of_another_order_with_the_same_number_is_not_taken(tmp_path: Pat
     sent = order([("Сварщик", 60)])
     works.assign(sent)
     other = replace_id(sent, "22222222-2222-3333-4444-555555555555")
-    assert ["created"] == [one.outcome for one in works.assign(other)]
+    assert ["created"] == [result.outcome for result in works.assign(other)]
     assert 2 == len(picture(works.portal)["tasks"])
 
 

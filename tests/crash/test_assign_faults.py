@@ -110,7 +110,7 @@ def test_of_two_files_only_the_one_that_was_not_attached_is_attached_again(tmp_p
     assert [3] == statuses(works, sent)
     assert [0] == statuses(works, sent)
     attached = [tie.object_id for tie in works.portal.disk.attachments.values()]
-    assert [6, 6, 6, 6] == sorted(attached.count(one) for one in set(attached))
+    assert [6, 6, 6, 6] == sorted(attached.count(object_id) for object_id in set(attached))
     assert_sent_again_changes_nothing(works, sent)
 
 
@@ -152,7 +152,7 @@ def test_what_left_late_is_looked_for_as_long_as_the_portal_may_work_on_it(
     assert [0] == statuses(works, SENT)
     works.portal.run_late()
     assert ([[1]], [demo_company.GROUP]) == (
-        [[len(found)] for found in works.tasks_of(SENT).values()],
+        [[len(tasks)] for tasks in works.tasks_of(SENT).values()],
         picture(works.portal)["projects"],
     )
     assert_sent_again_changes_nothing(works, SENT)
@@ -170,7 +170,7 @@ def test_the_next_run_counts_from_when_the_request_left_too(method: str, bare: b
     assert [0] == statuses(works, SENT)
     works.portal.run_late()
     assert [demo_company.GROUP] == picture(works.portal)["projects"]
-    assert [1] == [len(found) for found in works.tasks_of(SENT).values()]
+    assert [1] == [len(tasks) for tasks in works.tasks_of(SENT).values()]
 
 
 @pytest.mark.parametrize("retry_s", [0, 10, 59])
@@ -188,7 +188,7 @@ def test_with_little_patience_nothing_is_sent_again_while_the_portal_may_work_on
     assert 1 == sum("tasks.task.add" in entry.methods for entry in works.portal.log)
     works.clock.now += timedelta(minutes=1)
     (result,) = works.assign(SENT, retry_s=retry_s)
-    assert (0, [1]) == (result.exit_status, [len(found) for found in works.tasks_of(SENT).values()])
+    assert (0, [1]) == (result.exit_status, [len(tasks) for tasks in works.tasks_of(SENT).values()])
     assert_sent_again_changes_nothing(works, SENT)
 
 
@@ -196,10 +196,10 @@ def test_with_little_patience_what_was_never_made_is_made_by_a_later_run(tmp_pat
     """The minute is over."""
     works = new_works(tmp_path)
     works.portal.faults.add(Fault("cut_before", method="tasks.task.add"))
-    assert [75] == [one.exit_status for one in works.assign(SENT, retry_s=0)]
+    assert [75] == [result.exit_status for result in works.assign(SENT, retry_s=0)]
     works.clock.now += timedelta(minutes=1)
-    assert [0] == [one.exit_status for one in works.assign(SENT, retry_s=0)]
-    assert [1] == [len(found) for found in works.tasks_of(SENT).values()]
+    assert [0] == [result.exit_status for result in works.assign(SENT, retry_s=0)]
+    assert [1] == [len(tasks) for tasks in works.tasks_of(SENT).values()]
 
 
 def test_the_progress_of_a_large_order_knows_its_end(tmp_path: Path) -> None:

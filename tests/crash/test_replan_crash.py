@@ -99,8 +99,8 @@ def test_an_order_sent_after_the_kill_is_unchanged(executed: bool, tmp_path: Pat
     works.clock.now += timedelta(seconds=1)
     lines = [("Сварщик", 240), ("Монтажник", 120), ("Макетчик", 60)]
     for number in range(5):
-        result = works.assign(order(lines, id=f"order-{number}", number=str(number)))
-        assert ["unchanged"] == [one.outcome for one in result]
+        results = works.assign(order(lines, id=f"order-{number}", number=str(number)))
+        assert ["unchanged"] == [result.outcome for result in results]
     run(works)
     assert undisturbed()[0] == picture(works)
 

@@ -55,7 +55,7 @@ def asked_from(works: Collector, method: str, first: int = 0) -> list[int]:
         ]
         for entry in works.portal.log[first:]
     ]
-    return [int(found[0][">ID"]) for found in conditions if found]
+    return [int(asked[0][">ID"]) for asked in conditions if asked]
 
 
 @pytest.fixture(scope="module")
@@ -172,9 +172,9 @@ def test_what_changed_between_the_halves_of_a_run_is_right_after_the_next_one(
     works.clock.now += timedelta(minutes=10)
     works.portal.tasks.drop(first[0])
     late = close(works.portal, FRIDAY + timedelta(minutes=5))
-    assert [one.gone for one in works.take().weeks] == [0]
+    assert [row.gone for row in works.take().weeks] == [0]
     assert {row[0] for row in works.saved()} == {*first, late}
-    assert [one.gone for one in works.take().weeks] == [1]
+    assert [row.gone for row in works.take().weeks] == [1]
     assert works.true_rows() == works.saved()
 
 
@@ -229,9 +229,9 @@ def test_trouble_at_any_request_ends_well(
             works.clock.now += timedelta(minutes=5)
     assert len(works.portal.log) >= REQUESTS
     assert works.true_rows(works.week("2026-W46").start) == works.saved()
-    assert sum(one.new for one in result.weeks) == len(works.saved())
+    assert sum(row.new for row in result.weeks) == len(works.saved())
     assert works.query("SELECT count(*) FROM people") == [(121,)]
-    assert [one.gone for one in result.weeks] == [0, 0]
+    assert [row.gone for row in result.weeks] == [0, 0]
 
 
 def test_a_batch_too_long_for_the_portal_is_asked_in_smaller_ones(tmp_path: Path) -> None:

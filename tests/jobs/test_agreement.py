@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from b24tools.assignment.report import OrderResult
+from b24tools.assignment.report import Bottleneck, OrderResult, Promise
 from b24tools.assignment.standing import OrderStanding, read_standings
 from b24tools.jobs import load
+from b24tools.jobs.orders import STATES, list_orders
 from tests.support.orders import MOSCOW, Works, order, rules
 
 ROUTE = ("Раскрой", "Сборка")
@@ -23,12 +24,12 @@ def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
 @pytest.fixture
 def people(works: Works) -> dict[str, int]:
     """A cutter and an assembler."""
-    root = next(one.id for one in works.portal.departments.values() if one.name == "Производство")
-    found = {}
+    root = next(department.id for department in works.portal.departments.values() if department.name == "Производство")
+    ids = {}
     for name in ROUTE:
         department = works.portal.add_department(name, parent=root)
-        found[name] = works.portal.add_user("Иван", name, departments=[department.id]).id
-    return found
+        ids[name] = works.portal.add_user("Иван", name, departments=[department.id]).id
+    return ids
 
 
 def send(works: Works, number: int, *lines: tuple[str, float], **changes: Any) -> OrderResult:
@@ -39,8 +40,8 @@ def send(works: Works, number: int, *lines: tuple[str, float], **changes: Any) -
 def stands(works: Works, number: int) -> OrderStanding:
     """How an order stands."""
     with works.tools(dry_run=True) as tools:
-        found = read_standings(tools, rules(route=ROUTE), tools.store.orders.list_all())
-    return next(one for one in found.orders if one.row.number == str(number))
+        standings = read_standings(tools, rules(route=ROUTE), tools.store.orders.list_all())
+    return next(standing for standing in standings.orders if standing.row.number == str(number))
 
 
 def act(works: Works, task: int | None, name: str, **values: Any) -> None:
@@ -103,6 +104,129 @@ def test_a_line_that_1c_has_no_longer_counts_until_its_task_is_gone(works: Works
     assert (at(24, 15), at(24, 15)) == (again.finish, stands(works, 1).finish)
     act(works, first.tasks[0].task_id, "delete")
     assert (at(23, 15), 1, "open") == (stands(works, 1).finish, stands(works, 1).of, stands(works, 1).state)
+
+
+def test_a_line_that_1c_has_no_longer_is_part_of_what_is_promised(
+    works: Works, people: dict[str, int], outsider: int
+) -> None:
+    """As of when the order is ready; nothing is, while somebody outside production has it."""
+    first = send(works, 1, ("Раскрой", 60), ("Сборка", 960), wanted=at(23))
+    again = send(works, 1, ("Раскрой", 60), wanted=at(23))
+    promise = Promise(at(25, 10), date(2026, 11, 25), 9 * 3600, Bottleneck("Сборка", 3600, 57600))
+    assert (at(25, 10), promise, at(25, 10)) == (again.finish, again.promise, stands(works, 1).finish)
+    act(works, first.tasks[1].task_id, "delegate", userId=outsider)
+    again = send(works, 1, ("Раскрой", 60), wanted=at(23))
+    warning = "Сборка: the task was given to somebody outside production: when it is done is not known"
+    assert (None, None, None, (warning,)) == (again.finish, again.promise, stands(works, 1).finish, again.warnings)
+    done = send(works, 1, ("Раскрой", 60), wanted=at(23), done=True)
+    assert ("completed", None) == (done.outcome, done.promise)
+
+
+def test_a_line_that_1c_has_no_longer_does_not_count_once_it_is_put_off(works: Works, people: dict[str, int]) -> None:
+    """As if it were deleted; it counts again when somebody renews it, or 1C has it again."""
+    lines = ("Раскрой", 240.0), ("Сборка", 60.0)
+    first = send(works, 1, *lines)
+    send(works, 1, lines[0])
+    act(works, first.tasks[1].task_id, "defer")
+    assert ("open", 1, at(23, 13)) == (stands(works, 1).state, stands(works, 1).of, stands(works, 1).finish)
+    assert at(23, 13) == send(works, 1, lines[0]).finish
+    act(works, first.tasks[1].task_id, "renew")
+    assert ("open", 2, at(23, 15)) == (stands(works, 1).state, stands(works, 1).of, stands(works, 1).finish)
+    act(works, first.tasks[1].task_id, "defer")
+    act(works, first.tasks[0].task_id, "complete")
+    assert ("done", 1, 1) == (stands(works, 1).state, stands(works, 1).of, stands(works, 1).done)
+    send(works, 1, *lines)
+    assert ("at_risk", 2, 1) == (stands(works, 1).state, stands(works, 1).of, stands(works, 1).done)
+
+
+def test_a_removed_line_of_an_order_that_was_cancelled_for_a_while_does_not_count(
+    works: Works, people: dict[str, int]
+) -> None:
+    """Cancelled with the order it is one of its lines; 1C takes up the others only."""
+    lines = ("Раскрой", 240.0), ("Сборка", 60.0)
+    send(works, 1, *lines)
+    send(works, 1, lines[0])
+    send(works, 1, lines[0], called_off=True)
+    assert ("done", 2, 0) == (stands(works, 1).state, stands(works, 1).of, stands(works, 1).done)
+    again = send(works, 1, lines[0])
+    one = stands(works, 1)
+    assert ("open", 1, at(23, 13), at(23, 13)) == (one.state, one.of, one.finish, again.finish)
+
+
+@pytest.fixture
+def outsider(works: Works) -> int:
+    """Somebody of the office."""
+    return works.portal.add_user("Анна", "Контора", departments=[works.portal.add_department("Контора").id]).id
+
+
+@pytest.mark.parametrize("is_fallback", [False, True])
+def test_whose_time_is_planned_is_the_same_for_all(
+    works: Works, people: dict[str, int], outsider: int, is_fallback: bool
+) -> None:
+    """Somebody of the office is handed a task: that is known while an open order, or the settings, name her."""
+    changes = {"fallback_user": outsider} if is_fallback else {}
+    cut = order([("Раскрой", 60)], id="order-1", number="1")
+    made = works.assign(cut, pins={} if is_fallback else {"Раскрой": outsider})[0].tasks[0]
+    assembled = order([("Сборка", 60)], id="order-2", number="2")
+    task = works.assign(assembled)[0].tasks[0]
+
+    def look() -> tuple[datetime | None, ...]:
+        with works.tools() as tools:
+            everything = read_standings(tools, rules(**changes), tools.store.orders.list_all())
+            listing = list_orders(tools, rules(**changes))
+        answers = [works.assign(assembled, dry_run=True, **changes)[0]]
+        answers += [one for found in (everything, listing) for one in found.orders if one.row.number == "2"]
+        return tuple(one.finish for one in answers)
+
+    act(works, task.task_id, "delegate", userId=outsider)
+    ready = at(23, 10) if is_fallback else at(23, 11)
+    assert (ready,) * 3 == look()
+    act(works, made.task_id, "complete")
+    with works.tools() as tools:
+        list_orders(tools, rules(**changes))  # it sees that the first order is over
+    assert ((at(23, 10) if is_fallback else None),) * 3 == look()
+
+
+def test_an_absence_beyond_three_months_counts_for_all(works: Works, people: dict[str, int]) -> None:
+    """Where work ends beyond them, absences are read further: by a new order, one sent again, and whoever asks."""
+    for first, last in ((date(2027, 3, 15), date(2027, 4, 15)), (date(2027, 4, 20), date(2027, 4, 30))):
+        works.portal.add_absence(people["Раскрой"], first, last)
+    lines = [("Раскрой", 75 * 480.0)]  # it would be ready on 16 March
+    ready = datetime(2027, 4, 19, 18, tzinfo=MOSCOW)
+    assert [ready] * 3 == [send(works, 1, *lines).finish, send(works, 1, *lines).finish, stands(works, 1).finish]
+    works.assign(order(lines, id="order-2", number="2"), route=ROUTE)
+    longer = [stands(works, 2).finish, send(works, 2, *lines).finish]
+    assert [datetime(2027, 8, 13, 18, tzinfo=MOSCOW)] * 2 == longer
+    works.portal.log.clear()
+    stands(works, 2)
+    assert 2 == len(works.portal.log)
+
+
+def test_who_was_handed_what_others_wait_for_is_asked_about(
+    works: Works, people: dict[str, int], outsider: int
+) -> None:
+    """By `assign` as by `orders`: somebody of the office has other work first, and the assembly waits."""
+    works.assign(order([("Прочее", 960)], id="order-1", number="1"), pins={"Прочее": outsider})
+    cut = send(works, 2, ("Раскрой", 60), ("Сборка", 240)).tasks[0]
+    act(works, cut.task_id, "delegate", userId=outsider)
+    assert at(25, 15) == stands(works, 2).finish
+    later = order([("Сборка", 60)], id="order-3", number="3").model_copy(update={"accepted": at(25, 12)})
+    made = works.assign(later, route=ROUTE)[0]
+    assert (at(25, 15), at(25, 16), at(25, 16)) == (made.tasks[0].start, made.finish, stands(works, 3).finish)
+
+
+def test_an_order_that_is_gone_on_with_outside_is_seen_at_once(works: Works, outsider: int) -> None:
+    """Somebody of the office takes up what was over: her time is planned in that reading."""
+    made = works.assign(order(), pins={"Сварщик": outsider})[0].tasks[0]
+
+    def look() -> list[tuple[str, datetime | None]]:
+        with works.tools() as tools:
+            return [(one.state, one.finish) for one in list_orders(tools, rules(), states=STATES).orders]
+
+    act(works, made.task_id, "complete")
+    assert ["done"] == [state for state, _finish in look()]
+    act(works, made.task_id, "renew")
+    assert [("open", at(23, 10))] == look()
 
 
 def test_an_order_taken_up_again_is_promised_with_all_that_stands_before_it(

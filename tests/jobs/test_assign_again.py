@@ -60,7 +60,7 @@ def test_the_same_order_again_writes_nothing(works: Works) -> None:
     assert ("unchanged", (), []) == again(works, full())
     works.clock.sleep(86_400)
     assert ("unchanged", (), []) == again(works, full())
-    assert 1 == len([one for one in works.portal.tasks if one.title == task.title])
+    assert 1 == len([other for other in works.portal.tasks if other.title == task.title])
 
 
 UPDATES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -211,8 +211,8 @@ def test_a_deadline_that_was_the_end_of_the_plan_moves_with_it(works: Works) -> 
     sent(works, first)
     moved = sent(works, second)
     works.portal.set_task(moved.id, deadline=at(30, 12))
-    longer = [again(works, one.model_copy(update={"lines": full(minutes=120.0).lines}))[2] for one in (first, second)]
-    assert [True, False] == ["DEADLINE" in one[0]["fields"] for one in longer]
+    longer = [again(works, old.model_copy(update={"lines": full(minutes=120.0).lines}))[2] for old in (first, second)]
+    assert [True, False] == ["DEADLINE" in writes[0]["fields"] for writes in longer]
 
 
 def test_a_wanted_date_moved_into_the_past_gives_the_end_of_the_plan(works: Works) -> None:
@@ -283,7 +283,7 @@ def test_a_deleted_task_is_created_again_with_a_warning(works: Works) -> None:
     outcome, warnings, writes = again(works, full())
     assert ("created", (f"task {task.id} was deleted on the portal: created again",)) == (outcome, warnings)
     assert ["add"] == [write["method"] for write in writes]
-    new = next(one for one in works.portal.tasks if one.xml_id == task.xml_id)
+    new = next(other for other in works.portal.tasks if other.xml_id == task.xml_id)
     assert 1 == len(new.attachments)
     assert ("unchanged", (), []) == again(works, full())
 
@@ -540,9 +540,9 @@ def test_a_new_file_is_attached_once_beside_the_old_one(works: Works) -> None:
         [write["method"] for write in writes],
     )
     assert ("unchanged", (), []) == again(works, more)
-    names = [works.portal.disk.attachments[one].object_id for one in works.portal.tasks[task.id].attachments]
+    names = [works.portal.disk.attachments[tie].object_id for tie in works.portal.tasks[task.id].attachments]
     assert ["a (1Ц-00000100, ca978112).txt", "b (1Ц-00000100, 3e23e816).txt"] == [
-        works.portal.disk.objects[one].name for one in names
+        works.portal.disk.objects[object_id].name for object_id in names
     ]
 
 

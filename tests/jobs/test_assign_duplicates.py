@@ -65,10 +65,10 @@ def test_the_next_send_deletes_the_second_and_says_so(tmp_path: Path) -> None:
 def test_a_finished_order_deletes_the_second_too(tmp_path: Path) -> None:
     """Else it would stay as open work."""
     works = doubled(tmp_path)
-    expected = [found[:1] for found in ids(works)]
+    expected = [task_ids[:1] for task_ids in ids(works)]
     (result,) = works.assign(SENT.model_copy(update={"done": True}))
     assert ("completed", expected) == (result.outcome, ids(works))
-    assert [COMPLETED] * 2 == [works.portal.tasks[one].status for (one,) in ids(works)]
+    assert [COMPLETED] * 2 == [works.portal.tasks[task_id].status for (task_id,) in ids(works)]
 
 
 def test_the_end_of_the_same_run_finds_the_second(tmp_path: Path) -> None:
@@ -151,8 +151,8 @@ def test_a_deletion_that_was_cut_is_done_by_the_next_send(kind: Any, tmp_path: P
     assert ("unchanged", 0) == (result.outcome, result.exit_status)
     said = "a second one of this line, was deleted is not known ("
     assert [True, True] == [said in task.warnings[0] for task in result.tasks]
-    assert ["unchanged"] == [one.outcome for one in works.assign(SENT)]
-    assert [1, 1] == [len(found) for found in ids(works)]
+    assert ["unchanged"] == [again.outcome for again in works.assign(SENT)]
+    assert [1, 1] == [len(task_ids) for task_ids in ids(works)]
 
 
 def test_a_deletion_that_is_refused_is_a_warning_beside_the_line(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_deletion_that_is_refused_is_a_warning_beside_the_line(tmp_path: Path)
     (result,) = works.assign(SENT.model_copy(update={"customer": "ООО «Мак»"}))
     assert ("updated", 0) == (result.outcome, result.exit_status)
     said = "task {}, a second one of this line, could not be deleted: tasks.task.delete: no right (0)"
-    assert [(said.format(found[1]),) for found in ids(works)] == [task.warnings for task in result.tasks]
+    assert [(said.format(task_ids[1]),) for task_ids in ids(works)] == [task.warnings for task in result.tasks]
 
 
 @pytest.mark.parametrize(
@@ -256,10 +256,10 @@ def test_a_copy_made_at_once_after_a_lost_answer_is_not_deleted(kind: Any, tmp_p
         works.portal.faults.add(Fault(kind, method="tasks.task.add"))
         works.assign(sent)
     works.clock.now += timedelta(seconds=20)
-    (task,) = (one for one in works.portal.tasks if (one.xml_id or "").startswith("1c:"))
+    (task,) = (task for task in works.portal.tasks if (task.xml_id or "").startswith("1c:"))
     values = {name: getattr(task, name) for name in ("creator", "group", "xml_id", "time_estimate", "deadline")}
     copy = works.portal.add_task(task.title, responsible=task.responsible, **values)
     for _send in range(3):
         (again,) = works.assign(sent)
-        assert (task.id, [(left(copy.id),)]) == (again.tasks[0].task_id, [one.warnings for one in again.tasks])
+        assert (task.id, [(left(copy.id),)]) == (again.tasks[0].task_id, [line.warnings for line in again.tasks])
         works.clock.now += timedelta(minutes=1)

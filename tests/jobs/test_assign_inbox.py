@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from b24tools import context
-from b24tools.cli import app, assign
+from b24tools.cli import app, assign, order_files
 from b24tools.core import config, inbox
 from b24tools.jobs import assign as assign_job
 from b24tools.sandbox import demo_company, server
@@ -201,13 +201,13 @@ def test_names_taken_in_done_and_failed_do_not_lose_a_file(portal: Portal, folde
         drop(folder, "a.json")
         drop(folder, "bad.json", text="{")
         assert 3 == take(folder)
-    found = tree(folder)
+    names = tree(folder)
     assert (2, 2, 2) == (
-        sum(name.startswith("done/a.") for name in found),
-        sum(name.startswith("failed/bad.") and name.endswith(".json") for name in found),
-        sum(name.endswith(".json.txt") for name in found),
+        sum(name.startswith("done/a.") for name in names),
+        sum(name.startswith("failed/bad.") and name.endswith(".json") for name in names),
+        sum(name.endswith(".json.txt") for name in names),
     )
-    assert "done/a.json" in found and "failed/bad.json" in found
+    assert "done/a.json" in names and "failed/bad.json" in names
 
 
 def test_a_busy_portal_leaves_the_files_for_next_time(
@@ -270,7 +270,7 @@ def test_a_file_that_a_newer_one_supersedes_is_noted(
     assert 0 == app.main(["history", "X", "--json"])
     entries = json.loads(capsys.readouterr().out)["data"]
     assert [("superseded", text, []), ("created", None, ["Сварщик"])] == [
-        (one["outcome"], one["error"], [task["position"] for task in one["tasks"]]) for one in entries
+        (entry["outcome"], entry["error"], [task["position"] for task in entry["tasks"]]) for entry in entries
     ]
     assert 0 == app.main(["history", "X"])
     assert f"left out - {text}" in " ".join(capsys.readouterr().out.split())
@@ -314,9 +314,9 @@ def test_a_file_another_run_has_taken_is_none_of_ours(
     list_ripe = inbox.list_ripe
 
     def taken(*arguments: Any) -> Any:
-        found = list_ripe(*arguments)
+        ripe = list_ripe(*arguments)
         gone.unlink()
-        return found
+        return ripe
 
     monkeypatch.setattr(inbox, "list_ripe", taken)
     assert 0 == take(folder)
@@ -357,7 +357,7 @@ def test_a_file_that_cannot_be_moved_is_told_after_the_work(
     drop(folder, "b.json")
     assert 3 == app.main(["assign", "--inbox", str(folder), "--json"])
     out, err = capsys.readouterr()
-    assert ["created", "created"] == [one["outcome"] for one in json.loads(out)["data"]]
+    assert ["created", "created"] == [result["outcome"] for result in json.loads(out)["data"]]
     assert err == (
         f"{folder / 'a.json'} was handled but cannot be moved to {folder / 'done'}: File exists (and 1 more file)."
         f" Rename or delete the file {folder / 'done'}: a folder of that name is needed there.\n"
@@ -370,20 +370,20 @@ def test_many_files_are_done_in_portions_and_told_at_once(
     portal: Portal, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One JSON object for all of them; a portal that breaks down midway leaves the rest."""
-    monkeypatch.setattr(assign, "INBOX_FILES", 3)
+    monkeypatch.setattr(order_files, "INBOX_FILES", 3)
     for number in range(7):
         drop(folder, f"{number}.json", age_s=100 - number)
     assert 0 == app.main(["assign", "--inbox", str(folder), "--json"])
-    found = json.loads(capsys.readouterr().out)
-    assert [f"{number}.json" for number in range(7)] == [one["order"]["number"] for one in found["data"]]
+    envelope = json.loads(capsys.readouterr().out)
+    assert [f"{number}.json" for number in range(7)] == [result["order"]["number"] for result in envelope["data"]]
     for number in range(7, 11):
         drop(folder, f"{number}.json", age_s=100 - number)
     portal.faults.add(Fault("limit", times=99, skip=2))
     assert 3 == app.main(["assign", "--inbox", str(folder), "--json"])
-    found = json.loads(capsys.readouterr().out)
+    envelope = json.loads(capsys.readouterr().out)
     assert (3, "portal_busy", ["10.json"]) == (
-        len(found["data"]),
-        found["error"]["code"],
+        len(envelope["data"]),
+        envelope["error"]["code"],
         [name for name in tree(folder) if "/" not in name],
     )
 
@@ -418,12 +418,12 @@ class Cron:
 
     def mails(self, capsys: pytest.CaptureFixture[str], *minutes: int) -> list[int]:
         """Run so many minutes from now; those when something is mailed."""
-        start, found = self.now, []
+        start, mailed = self.now, []
         for minute in minutes:
             self.now = start + timedelta(minutes=minute)
             if self.run(capsys):
-                found.append(minute)
-        return found
+                mailed.append(minute)
+        return mailed
 
 
 DAY = 24 * 60
@@ -565,15 +565,15 @@ def test_a_portal_that_comes_and_goes_is_not_mailed_each_time(
     cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Where no snapshot is ever taken, too."""
-    found = []
+    mailed = []
     for minute in range(3):
         cron.now += timedelta(minutes=1)
         drop(cron.folder, f"{minute}.json")
         portal.faults.add(Fault("limit", times=9999))
-        found += cron.mails(capsys, 0)
+        mailed += cron.mails(capsys, 0)
         portal.faults.clear()
-        found += cron.mails(capsys, 0)
-    assert [0] == found
+        mailed += cron.mails(capsys, 0)
+    assert [0] == mailed
 
 
 @pytest.mark.long
@@ -656,7 +656,7 @@ def test_a_name_that_is_no_text_is_moved(portal: Portal, folder: Path) -> None:
         stream.write(b"{")
     os.utime(path, (time.time() - OLD_S,) * 2)
     assert 2 == take(folder)
-    failed = {os.fsencode(found.name) for found in (folder / "failed").iterdir()}
+    failed = {os.fsencode(file.name) for file in (folder / "failed").iterdir()}
     assert {b"\x87\xaa\xa0\xa7.json", b"\x87\xaa\xa0\xa7.json.txt"} == failed
 
 

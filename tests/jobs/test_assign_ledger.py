@@ -58,7 +58,7 @@ def test_a_disk_that_runs_full_ends_in_one_set_of_tasks(pages: int, tmp_path: Pa
             assert "database or disk is full" == str(error)
     works.clock.now += timedelta(seconds=1)
     sent = first_send(number="Ц" * 900)
-    assert [0] == [one.exit_status for one in works.assign(sent)]
+    assert [0] == [result.exit_status for result in works.assign(sent)]
     assert 6 == len(picture(works.portal)["tasks"])
     assert 2 == len(picture(works.portal)["files"])
     assert_sent_again_changes_nothing(works, sent)
@@ -80,7 +80,7 @@ def test_whatever_write_finds_no_room_the_next_run_completes_the_work(
         watch_transactions(patch, fail)
         works.assign(first_send())
     works.clock.now += timedelta(seconds=1)
-    assert [0] == [one.exit_status for one in works.assign(first_send())]
+    assert [0] == [result.exit_status for result in works.assign(first_send())]
     assert undisturbed("first") == picture(works.portal)
 
 
@@ -103,7 +103,7 @@ def test_a_database_that_becomes_read_only_ends_in_one_set_of_tasks(moment: str,
             assign.orders([first_send()], tools, rules())
     works.portal.handle = handle  # type: ignore[method-assign]
     works.clock.now += timedelta(seconds=1)
-    assert [0] == [one.exit_status for one in works.assign(first_send())]
+    assert [0] == [result.exit_status for result in works.assign(first_send())]
     assert undisturbed("first") == picture(works.portal)
 
 

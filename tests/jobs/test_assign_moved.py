@@ -52,15 +52,15 @@ def task_ids(works: Works) -> list[int]:
 
 def project(works: Works) -> Group:
     """The project for our tasks."""
-    return next(one for one in works.portal.groups.values() if one.name == demo_company.GROUP)
+    return next(group for group in works.portal.groups.values() if group.name == demo_company.GROUP)
 
 
 def drop_object(works: Works, name: str) -> None:
     """Delete a file or a folder of the disk, with what is in it; the tasks keep their ties."""
     objects = works.portal.disk.objects
-    (row,) = [one for one in objects.values() if one.name.startswith(name)]
-    for one in [row, *works.portal.disk.children(row.id)]:
-        one.parent = 0
+    (row,) = [row for row in objects.values() if row.name.startswith(name)]
+    for gone in [row, *works.portal.disk.children(row.id)]:
+        gone.parent = 0
 
 
 def rename_project(works: Works) -> None:
@@ -78,7 +78,7 @@ def delete_project(works: Works) -> None:
 
 def move_task(works: Works) -> None:
     """To another project."""
-    other = next(one for one in works.portal.groups.values() if one.name == "Выставка")
+    other = next(group for group in works.portal.groups.values() if group.name == "Выставка")
     works.portal.act("tasks.task.update", {"taskId": task_ids(works)[0], "fields": {"GROUP_ID": other.id}})
 
 
@@ -135,8 +135,8 @@ def test_what_people_did_does_not_hinder_a_changed_order(
     assert before == [task.task_id for task in result.tasks[:3]]
     new = works.portal.tasks[result.tasks[3].task_id or 0]
     assert (demo_company.GROUP, 3) == (works.portal.groups[new.group].name, len(new.attachments))
-    assert [3, 3, 3] == [len(works.portal.tasks[one].attachments) for one in before]
-    assert [demo_company.GROUP] == [one.name for one in works.portal.groups.values() if one.name == demo_company.GROUP]
+    assert [3, 3, 3] == [len(works.portal.tasks[task_id].attachments) for task_id in before]
+    assert [demo_company.GROUP] == [row.name for row in works.portal.groups.values() if row.name == demo_company.GROUP]
     assert_sent_again_changes_nothing(works, more)
 
 
@@ -154,7 +154,7 @@ def test_a_deleted_task_is_made_again_once_with_its_files(keep_xml_id: bool, tmp
         (task.outcome, task.warnings) for task in result.tasks
     ]
     assert before["files"] == picture(works.portal)["files"]
-    assert [2, 2, 2] == [len(works.portal.tasks[one].attachments) for one in task_ids(works)]
+    assert [2, 2, 2] == [len(works.portal.tasks[task_id].attachments) for task_id in task_ids(works)]
     assert_sent_again_changes_nothing(works, SENT)
 
 
@@ -168,7 +168,7 @@ def test_a_run_that_dies_while_it_makes_a_deleted_task_again(number: int, execut
         works.assign(SENT)
     works.clock.now += timedelta(seconds=1)
     works.assign(SENT)
-    assert [2, 2, 2] == [len(works.portal.tasks[one].attachments) for one in task_ids(works)]
+    assert [2, 2, 2] == [len(works.portal.tasks[task_id].attachments) for task_id in task_ids(works)]
     assert_sent_again_changes_nothing(works, SENT)
 
 
@@ -244,11 +244,11 @@ def test_a_renamed_portal_is_not_followed(number: int, tmp_path: Path) -> None:
     works.portal.handle = moving  # type: ignore[method-assign]
     with pytest.raises(errors.ConfigError, match=r"^the portal has moved to new\.example$"):
         works.assign(SENT)
-    assert [] == [one for one in works.portal.writes() if one[0] == "tasks.task.add"]
+    assert [] == [call for call in works.portal.writes() if call[0] == "tasks.task.add"]
     works.portal.handle = handle  # type: ignore[method-assign]
     works.portal.moved_to = None
     works.clock.now += timedelta(seconds=1)
-    assert ["created"] == [one.outcome for one in works.assign(SENT)]
+    assert ["created"] == [result.outcome for result in works.assign(SENT)]
     assert 3 == len(task_ids(works))
 
 

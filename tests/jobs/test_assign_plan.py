@@ -118,7 +118,7 @@ def test_whoever_finishes_first_gets_it_not_whoever_starts_first(works: Works) -
     works.portal.add_task("А", responsible=busy_later, start_plan=at(23, 10), end_plan=at(25, 18), **ours)
     works.portal.add_task("Б", responsible=free_later, time_estimate=2 * 3600, creator=1)
     first, second = plan(works, 60), plan(works, 120)
-    assert [busy_later, free_later] == [one.responsible[0] for one in (first, second) if one.responsible]
+    assert [busy_later, free_later] == [task.responsible[0] for task in (first, second) if task.responsible]
     assert [at(23, 9), at(23, 11)] == [first.start, second.start]
 
 
@@ -204,8 +204,8 @@ def test_a_person_on_leave_for_the_whole_window_works_afterwards(works: Works) -
     works.portal.log.clear()
     task = plan(works)
     assert datetime(2027, 3, 3, 9, tzinfo=MOSCOW) == task.start
-    asked = [one.params for entry in works.portal.log for one in entry.commands if "accessibility" in one.method]
-    assert [("2026-10-15", "2027-02-24"), ("2027-02-15", "2027-04-02")] == [(one["from"], one["to"]) for one in asked]
+    asked = [call.params for entry in works.portal.log for call in entry.commands if "accessibility" in call.method]
+    assert [("2026-10-15", "2027-02-24"), ("2027-02-15", "2027-04-02")] == [(ask["from"], ask["to"]) for ask in asked]
 
 
 def test_absences_of_more_than_fifty_people_are_all_read(works: Works) -> None:
@@ -216,8 +216,8 @@ def test_absences_of_more_than_fifty_people_are_all_read(works: Works) -> None:
     works.portal.add_absence(people[-1], date(2026, 11, 23), date(2026, 11, 30))
     task = plan(works)
     assert (people[0], at(24, 9)) == (task.responsible and task.responsible[0], task.start)
-    asked = [one.params for entry in works.portal.log for one in entry.commands if "accessibility" in one.method]
-    assert [50, 10] == [len(one["users"]) for one in asked]
+    asked = [call.params for entry in works.portal.log for call in entry.commands if "accessibility" in call.method]
+    assert [50, 10] == [len(ask["users"]) for ask in asked]
 
 
 def test_without_the_calendars_scope_absences_are_unknown_and_that_is_said(works: Works) -> None:
@@ -332,7 +332,7 @@ def six_lines(number: int = 1, *, files: int = 1) -> onec_order.Order:
         id=f"order-{number}",
         number=f"1Ц-{number:08}",
         manager="Сидоров Вадим",
-        files=tuple(onec_order.Attachment(name=f"{one}.txt", content=b"%d" % one) for one in range(files)),
+        files=tuple(onec_order.Attachment(name=f"{n}.txt", content=b"%d" % n) for n in range(files)),
     )
 
 
@@ -376,7 +376,7 @@ def test_the_file_of_a_new_order_goes_while_the_portal_is_read(works: Works, mon
     (result,) = works.assign(dated(2, works))
     assert ["created"] * 6 == [task.outcome for task in result.tasks]
     methods = [set(entry.methods) for entry in works.portal.log]
-    assert [{"disk.folder.uploadfile"}] == [one for one in methods[:2] if "profile" not in one]
+    assert [{"disk.folder.uploadfile"}] == [request for request in methods[:2] if "profile" not in request]
     assert 3 == len(methods)
 
 
@@ -409,7 +409,7 @@ def test_a_dry_run_and_an_order_that_is_known_upload_nothing_early(works: Works)
     works.assign(sent, dry_run=True)
     works.assign(sent)
     works.portal.log.clear()
-    assert ["unchanged"] == [one.outcome for one in works.assign(sent)]
+    assert ["unchanged"] == [result.outcome for result in works.assign(sent)]
     assert [] == works.portal.writes()
     files = [row for row in works.portal.disk.objects.values() if row.content is not None]
     assert 2 == len(files)
@@ -426,7 +426,7 @@ def test_an_owner_who_is_no_administrator_any_more_uploads_nothing_the_second_ti
             works.assign(dated(number, works))
         assert (number == 2) == bool(works.portal.writes())
     works.portal.users[1].admin = True
-    assert ["created"] == [one.outcome for one in works.assign(dated(2, works))]
+    assert ["created"] == [result.outcome for result in works.assign(dated(2, works))]
     files = [row for row in works.portal.disk.objects.values() if row.content is not None]
     assert 2 == len(files)
 
@@ -469,10 +469,10 @@ def test_more_than_two_thousand_open_tasks_are_all_read(works: Works) -> None:
     worked = 2400 * 900 // (8 * 3600)
     day, left = date(2026, 11, 23), worked
     days_off = {
-        date(int(year), int(month), int(one))
+        date(int(year), int(month), int(day))
         for year, months in works.portal.schedules[1]["CALENDAR"]["EXCLUSIONS"].items()
         for month, days in months.items()
-        for one in days
+        for day in days
     }
     while left or day.weekday() > 4 or day in days_off:
         left -= 1 if day.weekday() <= 4 and day not in days_off else 0
@@ -495,12 +495,12 @@ def test_no_task_is_asked_for_without_a_filter_that_holds(works: Works) -> None:
     """An empty list in a filter would bring every task of the portal."""
     works.assign(six_lines(1), order([], id="x"), order([("Никто", 5)], id="y"))
     filters = [
-        one.params["filter"]
+        call.params["filter"]
         for entry in works.portal.log
-        for one in entry.commands
-        if one.method == "tasks.task.list" and one.params["select"] != ["ID"]
+        for call in entry.commands
+        if call.method == "tasks.task.list" and call.params["select"] != ["ID"]
     ]
-    assert filters and all(all(value not in ([], "", None) for value in one.values()) for one in filters)
+    assert filters and all(all(value not in ([], "", None) for value in conditions.values()) for conditions in filters)
 
 
 # places that are gone
@@ -510,12 +510,12 @@ def test_a_folder_deleted_since_it_was_cached_is_made_again(works: Works) -> Non
     """Nobody waits a day for the cache to forget it."""
     works.assign(six_lines(1))
     objects = works.portal.disk.objects
-    folder = next(one for one in objects.values() if one.name == "Прикрепленные файлы")
-    for gone in [one.id for one in objects.values() if folder.id in (one.id, one.parent)]:
+    folder = next(row for row in objects.values() if row.name == "Прикрепленные файлы")
+    for gone in [row.id for row in objects.values() if folder.id in (row.id, row.parent)]:
         del objects[gone]
     result = works.assign(six_lines(2))[0]
     assert ("created", [None] * 6) == (result.outcome, [task.error for task in result.tasks])
-    assert 1 == [one.name for one in objects.values()].count("Прикрепленные файлы")
+    assert 1 == [row.name for row in objects.values()].count("Прикрепленные файлы")
 
 
 def test_a_project_deleted_since_it_was_cached_is_made_again(works: Works) -> None:
@@ -542,7 +542,7 @@ def test_pages_of_open_work_stay_in_one_batch_beside_a_text_that_goes_alone(work
         odd = order(id=f"odd-{rest}", number="$result[group][0][ID]")
         with works.tools(dry_run=True) as tools:
             tools.directory.remember_open_counts(dict.fromkeys(people, 60))
-        assert "failed" not in [one.outcome for one in works.assign(odd, *some, dry_run=True)]
+        assert "failed" not in [result.outcome for result in works.assign(odd, *some, dry_run=True)]
 
 
 @pytest.mark.long

@@ -80,12 +80,12 @@ def test_a_change_sent_from_another_folder_is_on_the_portal_and_is_the_only_one(
     """What was sent is inferred from the tasks; then what 1C says now is written."""
     first, changed = spelt(GUID), spelt(GUID, customer="ООО «Лютик»", wanted=WANTED + timedelta(days=7))
     works, expected = on_portal(tmp_path / "a", kind), on_portal(tmp_path / "b", kind)
-    for one in (works, expected):
-        one.assign(first)
-        one.clock.now += timedelta(minutes=5)
+    for plant in (works, expected):
+        plant.assign(first)
+        plant.clock.now += timedelta(minutes=5)
     works.folder = tmp_path / "another"
-    for one in (works, expected):
-        (result,) = one.assign(changed)
+    for plant in (works, expected):
+        (result,) = plant.assign(changed)
         assert "updated" == result.outcome
     assert picture(expected.portal) == picture(works.portal)
     works.clock.now += timedelta(minutes=5)
@@ -252,7 +252,7 @@ def test_a_restored_database_is_noticed_and_the_portals_values_win(tmp_path: Pat
         database.write_bytes(backup)
         works.clock.now += timedelta(minutes=5)
         (result,) = works.assign(spelt(GUID))
-        assert [True] == ["was a backup restored" in one for one in result.warnings]
+        assert [True] == ["was a backup restored" in text for text in result.warnings]
         assert "updated" == result.outcome
         assert_one_set(works, result)
         assert {"Заказчик: ООО «Ромашка»\nДата сдачи: 04.12.2026"} == {row[9] for row in picture(works.portal)["tasks"]}
@@ -274,7 +274,7 @@ def test_an_emptied_database_is_noticed(tmp_path: Path) -> None:
         works.assign(spelt(GUID))
     (tmp_path / "b24tools.db").unlink()
     (result,) = works.assign(spelt(GUID))
-    assert ("unchanged", [True]) == (result.outcome, ["was a backup restored" in one for one in result.warnings])
+    assert ("unchanged", [True]) == (result.outcome, ["was a backup restored" in text for text in result.warnings])
     assert_one_set(works, result)
 
 
@@ -346,7 +346,7 @@ def test_with_a_wrong_clock_the_plan_is_by_the_portals_time(skew: int, tmp_path:
     true = works.clock
     works.machine_clock = lambda: true() + timedelta(seconds=skew)
     (result,) = works.assign(spelt(GUID))
-    assert ("created", abs(skew) >= 600) == (result.outcome, any("clock" in one for one in result.warnings))
+    assert ("created", abs(skew) >= 600) == (result.outcome, any("clock" in text for text in result.warnings))
     assert picture(expected.portal) == picture(works.portal)
     works.machine_clock = None
     true.now += timedelta(minutes=2)
@@ -377,7 +377,7 @@ def test_two_tries_with_a_clock_step_between_make_no_second_task(
     works.portal.handle = handle  # type: ignore[method-assign]
     skew = second
     true.now += timedelta(seconds=10)
-    assert [0] == [one.exit_status for one in works.assign(sent)]
+    assert [0] == [result.exit_status for result in works.assign(sent)]
     true.now += timedelta(minutes=2)
     works.portal.run_late()
     (again,) = works.assign(sent)
@@ -406,12 +406,12 @@ def test_a_late_update_is_waited_for_though_the_task_was_changed_by_a_person(tmp
     works.assign(order(customer="ООО «Ромашка»", wanted=WANTED))
     works.clock.now += timedelta(minutes=5)
     works.portal.faults.add(Fault("late", method="tasks.task.update", delay_s=40))
-    assert [75] == [one.exit_status for one in works.assign(order(customer="ООО «Ромашка»"))]
+    assert [75] == [result.exit_status for result in works.assign(order(customer="ООО «Ромашка»"))]
     works.clock.now += timedelta(seconds=5)
     (task,) = (task for task in works.portal.tasks if (task.xml_id or "").startswith("1c:"))
     works.portal.act("tasks.task.update", {"taskId": task.id, "fields": {"PRIORITY": 2}})
     later = WANTED + timedelta(days=3)
-    assert [0] == [one.exit_status for one in works.assign(order(customer="ООО «Ромашка»", wanted=later))]
+    assert [0] == [result.exit_status for result in works.assign(order(customer="ООО «Ромашка»", wanted=later))]
     works.clock.now += timedelta(minutes=2)
     works.portal.run_late()
     assert later.date() == datetime.fromtimestamp(task.deadline or 0, later.tzinfo).date()
@@ -420,12 +420,12 @@ def test_a_late_update_is_waited_for_though_the_task_was_changed_by_a_person(tmp
 def test_a_changed_order_after_a_lost_ledger_is_as_if_nothing_was_lost(tmp_path: Path) -> None:
     """All kinds of changes at once: minutes, a new line, another customer, one more file."""
     works, expected = new_works(tmp_path / "a"), new_works(tmp_path / "b")
-    for one in (works, expected):
-        one.assign(order(FIRST_LINES, wanted=WANTED, customer="ООО «Ромашка»", files=(SKETCH, ESTIMATE)))
-        one.clock.now += timedelta(minutes=5)
+    for plant in (works, expected):
+        plant.assign(order(FIRST_LINES, wanted=WANTED, customer="ООО «Ромашка»", files=(SKETCH, ESTIMATE)))
+        plant.clock.now += timedelta(minutes=5)
     works.folder = tmp_path / "another"
-    for one in (works, expected):
-        one.assign(second_send())
+    for plant in (works, expected):
+        plant.assign(second_send())
     assert picture(expected.portal) == picture(works.portal)
 
 
@@ -439,7 +439,7 @@ def test_changes_of_a_cancelled_order_are_written_when_it_comes_back(tmp_path: P
     task = works.portal.tasks[first.tasks[0].task_id or 0]
     assert ("updated", 2, "Заказчик: ООО «Лютик»") == (back.outcome, task.status, task.description)
     works.clock.now += timedelta(minutes=2)
-    assert ["unchanged"] == [one.outcome for one in works.assign(order(customer="ООО «Лютик»"))]
+    assert ["unchanged"] == [result.outcome for result in works.assign(order(customer="ООО «Лютик»"))]
 
 
 # whose webhook it is
@@ -655,7 +655,7 @@ def test_a_title_taken_back_while_its_change_may_be_under_way_is_written(tmp_pat
     works.portal.faults.add(Fault("late", method="tasks.task.update", delay_s=50))
     works.assign(order(number="1Ц-00000100/2"))
     works.clock.now += timedelta(seconds=5)
-    assert [0] == [one.exit_status for one in works.assign(order())]
+    assert [0] == [result.exit_status for result in works.assign(order())]
     works.clock.now += timedelta(minutes=2)
     works.portal.run_late()
     assert "Сварщик: 1Ц-00000100" == task.title

@@ -55,17 +55,17 @@ def stored(works: Works, task_id: int | None) -> dict[str, Any]:
         "title description creator responsible group status xml_id deadline start_plan end_plan time_estimate"
         " allow_time_tracking task_control match_work_time accomplices auditors tags"
     )
-    found = {name: getattr(task, name) for name in names.split()}
+    fields = {name: getattr(task, name) for name in names.split()}
     for name in ("deadline", "start_plan", "end_plan"):
-        found[name] = found[name] and datetime.fromtimestamp(found[name], MOSCOW)
-    found["files"] = [works.portal.disk.objects[one].name for one in attached(works, task_id)]
-    return found
+        fields[name] = fields[name] and datetime.fromtimestamp(fields[name], MOSCOW)
+    fields["files"] = [works.portal.disk.objects[object_id].name for object_id in attached(works, task_id)]
+    return fields
 
 
 def attached(works: Works, task_id: int) -> list[int]:
     """The disk objects that hang on a task."""
     disk = works.portal.disk
-    return [disk.attachments[one].object_id for one in works.portal.tasks[task_id].attachments]
+    return [disk.attachments[tie].object_id for tie in works.portal.tasks[task_id].attachments]
 
 
 def test_a_whole_task_is_stored_as_the_rules_say(works: Works) -> None:
@@ -103,16 +103,16 @@ def test_a_whole_task_is_stored_as_the_rules_say(works: Works) -> None:
         "tags": (),
         "files": ["чертёж (1Ц-00000069, 7692c3ad).pdf", "b (1Ц-00000069, 3fc4ccfe).txt"],
     } == stored(works, result.tasks[0].task_id)
-    folder = next(one for one in works.portal.disk.objects.values() if one.name == "Прикрепленные файлы")
+    folder = next(row for row in works.portal.disk.objects.values() if row.name == "Прикрепленные файлы")
     assert {"чертёж (1Ц-00000069, 7692c3ad).pdf": b"one", "b (1Ц-00000069, 3fc4ccfe).txt": b"two"} == {
-        one.name: one.content for one in works.portal.disk.objects.values() if one.parent == folder.id
+        row.name: row.content for row in works.portal.disk.objects.values() if row.parent == folder.id
     }
 
 
 def test_a_bare_order_leaves_the_optional_fields_empty(works: Works) -> None:
     """No customer, manager, dates, department or sum: the owner creates, the deadline is the end of the plan."""
     result = works.assign(order(department=None, date=None))[0]
-    found = stored(works, result.tasks[0].task_id)
+    fields = stored(works, result.tasks[0].task_id)
     assert {
         "description": "",
         "creator": 1,
@@ -120,7 +120,7 @@ def test_a_bare_order_leaves_the_optional_fields_empty(works: Works) -> None:
         "deadline": at(23, 10),
         "files": [],
         "xml_id": "1c:11111111-2222-3333-4444-555555555555:aee0ff8d29",
-    } == {name: found[name] for name in ("description", "creator", "auditors", "deadline", "files", "xml_id")}
+    } == {name: fields[name] for name in ("description", "creator", "auditors", "deadline", "files", "xml_id")}
     assert ("created", (), 0) == (result.outcome, result.tasks[0].warnings, result.late_s)
 
 
@@ -237,7 +237,7 @@ def test_a_position_without_a_department_fails_alone_and_names_the_nearest(works
     )
     assert "B24_FALLBACK_USER" in bad.error.hint
     assert [good.task_id] == [
-        one for ids in works.tasks_of(order([("Сварщег", 60), ("Сварщик", 60)])).values() for one in ids
+        task_id for ids in works.tasks_of(order([("Сварщег", 60), ("Сварщик", 60)])).values() for task_id in ids
     ]
 
 
@@ -310,7 +310,7 @@ def test_of_two_production_departments_the_higher_one_is_meant(works: Works) -> 
 def test_a_pinned_position_goes_to_that_person(works: Works) -> None:
     """--to, by the position's name as departments are matched; the others are not touched."""
     tasks = works.assign(order([("Сварщик", 60), ("Макетчик", 60)]), pins={"сварщик ": 11})[0].tasks
-    assert ["Козлов", "Данилов"] == [surname(works, one.responsible[0]) for one in tasks if one.responsible]
+    assert ["Козлов", "Данилов"] == [surname(works, task.responsible[0]) for task in tasks if task.responsible]
     assert at(24, 14) == tasks[0].start  # after the twelve hours he has
 
 
@@ -392,7 +392,7 @@ def test_several_people_of_one_name_are_named(works: Works) -> None:
 @pytest.mark.parametrize("name", ["Задачи  из 1С", "Задачи\u00a0из 1с", "задачи из\u200b 1с ", "Задачи из 1с\ufeff"])
 def test_a_project_that_looks_the_same_is_not_made_again(works: Works, name: str) -> None:
     """Nobody could tell the two apart."""
-    group = next(one for one in works.portal.groups.values() if one.name == "Задачи из 1с")
+    group = next(group for group in works.portal.groups.values() if group.name == "Задачи из 1с")
     group.name = name
     result = works.assign(order())[0]
     text = f'B24_GROUP: "{name}" on the portal is written differently, but looks the same; set B24_GROUP={group.id}'
@@ -410,7 +410,7 @@ def test_a_project_that_looks_the_same_is_not_made_again(works: Works, name: str
 )
 def test_a_project_with_a_letter_of_another_alphabet_is_not_made_again(works: Works, name: str, letters: str) -> None:
     """It is used, and the letter named."""
-    group = next(one for one in works.portal.groups.values() if one.name == "Задачи из 1с")
+    group = next(group for group in works.portal.groups.values() if group.name == "Задачи из 1с")
     group.name = name
     count = len(works.portal.groups)
     [warning] = works.assign(order())[0].warnings
@@ -420,7 +420,7 @@ def test_a_project_with_a_letter_of_another_alphabet_is_not_made_again(works: Wo
 
 def test_a_folder_with_a_letter_of_another_alphabet_is_not_made_again(works: Works) -> None:
     """The same."""
-    root = next(one.root for one in works.portal.disk.storages.values() if one.entity_type == "common")
+    root = next(storage.root for storage in works.portal.disk.storages.values() if storage.entity_type == "common")
     folder = works.portal.add_folder(root, "Прикpeпленные файлы")
     [warning] = works.assign(order(files=(onec_order.Attachment(name="a.txt", content=b"a"),)))[0].warnings
     assert f'set B24_FOLDER={folder.id}; "р" is Cyrillic here and Latin there, "е" is' in warning
@@ -429,7 +429,7 @@ def test_a_folder_with_a_letter_of_another_alphabet_is_not_made_again(works: Wor
 
 def test_a_folder_that_looks_the_same_is_not_made_again(works: Works) -> None:
     """A file of that name is none."""
-    root = next(one.root for one in works.portal.disk.storages.values() if one.entity_type == "common")
+    root = next(storage.root for storage in works.portal.disk.storages.values() if storage.entity_type == "common")
     folder = works.portal.add_folder(root, "Прикреплённые\u00a0файлы")
     result = works.assign(order(files=(onec_order.Attachment(name="a.txt", content=b"a"),)))[0]
     assert "created" == result.outcome
@@ -442,7 +442,7 @@ def test_a_folder_that_looks_the_same_is_not_made_again(works: Works) -> None:
 
 def test_a_folder_that_another_run_makes_meanwhile_is_taken(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a word: it is the one that was wanted."""
-    root = next(one.root for one in works.portal.disk.storages.values() if one.entity_type == "common")
+    root = next(storage.root for storage in works.portal.disk.storages.values() if storage.entity_type == "common")
     ask, made = workspace.parts_to_ask, []
 
     def make_first(name: str) -> Any:
@@ -519,7 +519,7 @@ def test_nobody_watches_when_two_people_fit(works: Works) -> None:
     works.portal.add_user("Виктор", "Сидоров", departments=[3])
     first = works.assign(order(manager="Сидоров В."))[0]
     second = works.assign(order(manager="Сидоров Виктор", id="2"))[0]
-    assert [(), (23,)] == [stored(works, one.tasks[0].task_id)["auditors"] for one in (first, second)]
+    assert [(), (23,)] == [stored(works, result.tasks[0].task_id)["auditors"] for result in (first, second)]
 
 
 def test_a_dismissed_namesake_is_not_in_the_way(works: Works) -> None:
@@ -528,7 +528,7 @@ def test_a_dismissed_namesake_is_not_in_the_way(works: Works) -> None:
     works.portal.users[20].active = False
     first = works.assign(order(manager="Сидоров Вадим"))[0]
     second = works.assign(order(manager="Тихонова Анна", id="2"))[0]
-    assert [(19,), ()] == [stored(works, one.tasks[0].task_id)["auditors"] for one in (first, second)]
+    assert [(19,), ()] == [stored(works, result.tasks[0].task_id)["auditors"] for result in (first, second)]
 
 
 def test_the_managers_name_may_have_dots_over_e(works: Works) -> None:
@@ -644,9 +644,9 @@ def test_the_estimate_is_rounded_up_to_whole_steps(
 ) -> None:
     """At least one step; the slot has that length."""
     task = works.assign(order([("Сварщик", minutes)]), step_s=step_s)[0].tasks[0]
-    found = stored(works, task.task_id)
-    assert (estimate_min * 60, at(23, 9)) == (found["time_estimate"], found["start_plan"])
-    assert estimate_min * 60 == (found["end_plan"] - found["start_plan"]).total_seconds()
+    fields = stored(works, task.task_id)
+    assert (estimate_min * 60, at(23, 9)) == (fields["time_estimate"], fields["start_plan"])
+    assert estimate_min * 60 == (fields["end_plan"] - fields["start_plan"]).total_seconds()
 
 
 def test_the_start_is_rounded_up_on_the_clock(works: Works) -> None:
@@ -662,8 +662,8 @@ def test_the_start_is_rounded_up_on_the_clock(works: Works) -> None:
 def test_a_hash_that_would_make_a_tag_becomes_a_number_sign(works: Works) -> None:
     """In title and description; no tags on the portal."""
     task = works.assign(order([("Сварщик", 60)], number="#77 #78", customer="ООО #1 и C#"))[0].tasks[0]
-    found = stored(works, task.task_id)
-    assert ("Сварщик: №77 №78", "Заказчик: ООО №1 и C#", ()) == (found["title"], found["description"], found["tags"])
+    fields = stored(works, task.task_id)
+    assert ("Сварщик: №77 №78", "Заказчик: ООО №1 и C#", ()) == (fields["title"], fields["description"], fields["tags"])
 
 
 REFERENCE = "$result[profile][ID] $next[a] $total[a] $time[a] $ERROR[a]"
@@ -682,10 +682,10 @@ def test_text_that_a_batch_would_replace_arrives_unharmed(works: Works, place: s
     new = order([(REFERENCE if place == "position" else "Сварщик", 60)], **changes)
     result = works.assign(new)[0]
     assert ("created", None) == (result.outcome, result.tasks[0].error)
-    found = stored(works, result.tasks[0].task_id)
-    assert (task_fields.title(new, new.lines[0]), task_fields.line_keys(new)[0]) == (found["title"], found["xml_id"])
-    assert task_fields.description(new, new.lines[0], True) == found["description"]
-    assert [task_fields.stored_name(new.number, file) for file in new.files] == found["files"]
+    fields = stored(works, result.tasks[0].task_id)
+    assert (task_fields.title(new, new.lines[0]), task_fields.line_keys(new)[0]) == (fields["title"], fields["xml_id"])
+    assert task_fields.description(new, new.lines[0], True) == fields["description"]
+    assert [task_fields.stored_name(new.number, file) for file in new.files] == fields["files"]
     assert "unchanged" == works.assign(new)[0].outcome
 
 
@@ -695,19 +695,19 @@ def test_text_that_a_batch_would_replace_arrives_unharmed(works: Works, place: s
 def test_two_lines_of_one_position_go_to_two_equally_free_people(works: Works) -> None:
     """What one line got, the next one sees taken; each has its own key."""
     tasks = works.assign(order([("Сварщик", 60), ("Сварщик", 60)]))[0].tasks
-    assert ["Исаев", "Лебедев"] == [surname(works, one.responsible[0]) for one in tasks if one.responsible]
-    assert [at(23, 9)] * 2 == [one.start for one in tasks]
+    assert ["Исаев", "Лебедев"] == [surname(works, task.responsible[0]) for task in tasks if task.responsible]
+    assert [at(23, 9)] * 2 == [task.start for task in tasks]
     assert [
         "1c:11111111-2222-3333-4444-555555555555:aee0ff8d29",
         "1c:11111111-2222-3333-4444-555555555555:470bc4e70f",
-    ] == [stored(works, one.task_id)["xml_id"] for one in tasks]
+    ] == [stored(works, task.task_id)["xml_id"] for task in tasks]
 
 
 def test_orders_of_one_command_are_planned_together(works: Works) -> None:
     """Three orders, two free welders: the third waits its turn; everything is read once."""
     results = works.assign(*(order(id=str(number)) for number in range(3)))
     assert [("Исаев", at(23, 9)), ("Лебедев", at(23, 9)), ("Исаев", at(23, 10))] == [
-        (surname(works, one.tasks[0].responsible[0]), one.tasks[0].start) for one in results if one.tasks[0].responsible
+        (surname(works, got.tasks[0].responsible[0]), got.tasks[0].start) for got in results if got.tasks[0].responsible
     ]
     assert 4 == len(works.portal.log)  # departments, people, state, tasks
 
@@ -753,9 +753,9 @@ def test_a_dry_run_plans_what_the_real_run_does(works: Works) -> None:
     assert [] == works.portal.writes()
     assert not (works.folder / "b24tools.db").exists()
     real = works.assign(new)[0]
-    assert ["planned", "planned", "failed"] == [one.outcome for one in planned.tasks]
-    assert [(one.responsible, one.start, one.end, one.deadline) for one in planned.tasks] == [
-        (one.responsible, one.start, one.end, one.deadline) for one in real.tasks
+    assert ["planned", "planned", "failed"] == [task.outcome for task in planned.tasks]
+    assert [(task.responsible, task.start, task.end, task.deadline) for task in planned.tasks] == [
+        (task.responsible, task.start, task.end, task.deadline) for task in real.tasks
     ]
 
 
@@ -798,8 +798,8 @@ def test_a_manager_with_more_than_fifty_namesakes_is_found(works: Works) -> None
     for number in range(55):
         works.portal.add_user(f"Имя{number}", "Иванов", departments=[1])
     (task,) = works.assign(order(manager="Иванов Имя54"))[0].tasks
-    found = stored(works, task.task_id)["auditors"]
-    assert ["Имя54"] == [works.portal.users[one].name for one in found]
+    auditors = stored(works, task.task_id)["auditors"]
+    assert ["Имя54"] == [works.portal.users[auditor].name for auditor in auditors]
 
 
 def test_an_owner_who_is_no_administrator_creates_the_tasks_himself(works: Works) -> None:
@@ -845,7 +845,7 @@ def test_an_archived_project_of_the_same_name_is_not_used(works: Works) -> None:
 def test_a_scope_that_was_granted_is_seen_at_once(works: Works) -> None:
     """Nobody waits a day for the cache to forget that it was missing."""
     works.portal.scopes.discard("timeman")
-    assert any("timeman" in one for one in works.assign(order())[0].warnings)
+    assert any("timeman" in text for text in works.assign(order())[0].warnings)
     works.portal.scopes.add("timeman")
     assert () == works.assign(order(id="second", number="2"))[0].warnings
 
@@ -894,12 +894,12 @@ def test_a_cache_that_is_taken_away_under_a_process_is_made_anew(works: Works, s
     works.assign(order())
     for file in (works.folder / "cache").glob("cache.db*"):
         file.unlink()
-    found = []
+    counts = []
     for number in ("2", "3"):
         works.portal.log.clear()
         works.assign(order(id=f"order {number}", number=number))
-        found.append(len(works.portal.log))
-    assert [4, 2] == found
+        counts.append(len(works.portal.log))
+    assert [4, 2] == counts
 
 
 def test_a_pickle_in_the_cache_is_not_loaded(works: Works) -> None:

@@ -32,7 +32,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 def outcomes(printed: str) -> list[str]:
     """The outcomes of the orders that `--json` printed."""
-    return [one["outcome"] for one in json.loads(printed)["data"]]
+    return [result["outcome"] for result in json.loads(printed)["data"]]
 
 
 @pytest.mark.long
@@ -58,7 +58,7 @@ def test_killed_at_random_moments_it_ends_with_one_task_per_line(seed: int, shop
     (folder,) = [row for row in disk.objects.values() if row.name == FOLDER]
     files = sorted(row.id for row in disk.children(folder.id))
     ties = [
-        sorted(disk.attachments[one].object_id for one in task.attachments) for task in shop.portal.tasks if task.xml_id
+        sorted(disk.attachments[tie].object_id for tie in task.attachments) for task in shop.portal.tasks if task.xml_id
     ]
     assert (2, [files] * 4) == (len(files), ties)
     assert ["unchanged"] == outcomes(end(shop.start("assign", "--json", file))[1])
@@ -69,7 +69,7 @@ def test_two_at_once_give_the_work_to_two_free_people(shop: Shop) -> None:
     """The second one sees what the first one gave out, though they started together."""
     files = [shop.write_order(f"t{number}", [("Сварщик", 240)]) for number in range(2)]
     running = [shop.start("-q", "assign", file) for file in files]
-    assert [(0, ""), (0, "")] == [end(one)[::2] for one in running]
+    assert [(0, ""), (0, "")] == [end(process)[::2] for process in running]
     expected = {make_key(order_id, "сварщик"): 1 for order_id in ("t0", "t1")}
     assert expected == {key: len(people) for key, people in shop.made().items()}
     assert ["Исаев", "Лебедев"] == sorted(name for people in shop.made().values() for name in people)
@@ -80,7 +80,7 @@ def test_the_same_order_three_times_at_once_makes_one_set_of_tasks(shop: Shop) -
     """One creates, the others find it done."""
     file = shop.write_order("s", LINES, ПрисоединенныеФайлы=FILES)
     running = [shop.start("assign", "--json", file) for _process in range(3)]
-    ended = [end(one) for one in running]
+    ended = [end(process) for process in running]
     assert [0, 0, 0] == [status for status, _out, _err in ended]
     assert [["created"], ["unchanged"], ["unchanged"]] == sorted(outcomes(out) for _status, out, _err in ended)
     assert [1, 1, 1, 1] == [len(people) for people in shop.made().values()]

@@ -19,7 +19,7 @@ def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
 
 def production(works: Works, name: str = "Производство") -> int:
     """The id of a department of this name."""
-    return next(one.id for one in works.portal.departments.values() if one.name == name)
+    return next(department.id for department in works.portal.departments.values() if department.name == name)
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def test_five_orders_of_which_nothing_is_done_have_five_promises(works: Works, i
     for number in range(5):
         send(works, number)
     works.clock.now = at(27, 8)
-    found = [promised(send(works, number)) for number in range(5)]
+    promises = [promised(send(works, number)) for number in range(5)]
     days = [date(2026, 11, 27), date(2026, 11, 30), *(date(2026, 12, day) for day in (1, 2, 3))]
-    assert [(day, datetime(day.year, day.month, day.day, 18, tzinfo=MOSCOW)) for day in days] == found
+    assert [(day, datetime(day.year, day.month, day.day, 18, tzinfo=MOSCOW)) for day in days] == promises
 
 
 def test_what_lies_under_a_later_absence_is_said_and_comes_after_it(works: Works, ill: int) -> None:
@@ -106,7 +106,7 @@ def test_a_project_that_ends_before_the_plan_is_named(works: Works, ill: int) ->
     """Bitrix24 would refuse the task. The dates of a project are in the scope "socialnetwork"."""
     works.portal.scopes.add("socialnetwork")
     send(works, 1)
-    group = next(one for one in works.portal.groups.values() if one.name == "Задачи из 1с")
+    group = next(group for group in works.portal.groups.values() if group.name == "Задачи из 1с")
     group.date_finish = int(at(23).timestamp())
     result = works.assign(order([("Раскрой", 480)], id="order-2", number="2"), dry_run=True)[0]
     assert ("the plan ends after the project, which ends on 23.11.2026: move its end in Bitrix24",) == (

@@ -7,11 +7,12 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from b24tools.core import badges, errors, team_goal
+from b24tools.core import errors, team_goal
 from b24tools.core.models import Department
 from b24tools.core.team_goal import TeamGoal
 from b24tools.core.timestamps import to_seconds
 from b24tools.jobs import leaderboard
+from b24tools.jobs.leaderboard import badges
 from b24tools.store import Store
 from tests.support.closed_tasks import LAST, MOSCOW, NOW, THIS, person, save, task
 from tests.support.leaderboards import opened
@@ -27,7 +28,7 @@ def close(opened: Store, counts: Iterable[tuple[int, int, int]], **options: obje
     for user_id, ago, count in counts:
         moments = (THIS.start - ago * WEEK + number * HOUR for number in range(count))
         first = 1000 * user_id + 100 * ago
-        save(opened, [task(first + number, user_id, one, **options) for number, one in enumerate(moments)])  # type: ignore[arg-type]
+        save(opened, [task(first + number, user_id, at, **options) for number, at in enumerate(moments)])  # type: ignore[arg-type]
 
 
 def held(opened: Store, now: datetime = NOW, **options: object) -> dict[int, tuple[str, ...]]:
@@ -81,6 +82,14 @@ def test_a_clean_friday(opened: Store) -> None:
     assert {} == held(opened, SATURDAY + HOUR)  # a line of an order that is still open
 
 
+def test_work_that_was_done_before_its_week_makes_a_friday_clean(opened: Store) -> None:
+    """Who is ahead of the plan has closed by Friday what was due."""
+    friday = datetime(2026, 11, 20, 17, tzinfo=MOSCOW)
+    close(opened, [(1, 0, 1), (1, 1, 1), (1, 7, 1), (2, 0, 1), (2, 9, 2)], deadline=friday)
+
+    assert {1: (badges.CLEAN_FRIDAY,)} == held(opened, SATURDAY + HOUR)
+
+
 def test_a_friday_is_clean_by_the_first_deadlines(opened: Store) -> None:
     """What was due and is moved to Sunday is late; what was due next week and is moved to this one is not due."""
     friday, sunday = (datetime(2026, 11, day, 17, tzinfo=MOSCOW) for day in (20, 22))
@@ -125,7 +134,7 @@ def test_help_for_another_department(opened: Store) -> None:
 def test_two_badges_at_most() -> None:
     """The rarest ones."""
     assert (badges.HELPED, badges.ALL_ON_TIME) == badges.choose_badges(
-        {one: {7} if one not in (badges.MOST_IMPROVED, badges.BEST_WEEK) else {8} for one in badges.BADGES}, 7
+        {badge: {7} if badge not in (badges.MOST_IMPROVED, badges.BEST_WEEK) else {8} for badge in badges.BADGES}, 7
     )
 
 
@@ -167,7 +176,7 @@ def test_a_goal_is_asked_of_those_who_count(opened: Store) -> None:
     opened.settings.save("team_goal", "5 tasks")
     close(opened, [(number, 0, 1) for number in range(1, 6)])
 
-    goals = [leaderboard.board(opened, THIS, now=NOW, department=one).goal for one in (None, "2")]
+    goals = [leaderboard.board(opened, THIS, now=NOW, department=department).goal for department in (None, "2")]
 
     assert [TeamGoal("tasks", 5, 20, 4, 4, 4), TeamGoal("tasks", 5, 5, 1, 1, 1)] == goals
 

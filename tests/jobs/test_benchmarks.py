@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 
 from b24tools.core import errors
-from b24tools.core.benchmarks import Benchmarks, OwnStanding, WeekFigure, find_benchmarks
 from b24tools.core.models import Department
 from b24tools.jobs import leaderboard
 from b24tools.jobs.leaderboard import Board
+from b24tools.jobs.leaderboard.benchmarks import Benchmarks, OwnStanding, WeekFigure, find_benchmarks
 from b24tools.store import Store
 from tests.support.closed_tasks import LAST, NOW, THIS, person, save, task
 from tests.support.leaderboards import opened, plant
@@ -54,7 +54,7 @@ def test_where_a_person_stands(opened: Store) -> None:
 
     trend = [("2026-W44", 0), ("2026-W45", 0), ("2026-W46", 2), ("2026-W47", 5)]
     first = OwnStanding(
-        1, "Имя Фамильный1", 1, 5, None, None, WeekFigure("2026-W38", 6), tuple(WeekFigure(*one) for one in trend)
+        1, "Имя Фамильный1", 1, 5, None, None, WeekFigure("2026-W38", 6), tuple(WeekFigure(*week) for week in trend)
     )
     assert first == stand("1")
     second = stand("Фамильный2", by="hours")
@@ -116,7 +116,7 @@ def test_one_project(opened: Store) -> None:
     groups = [2, 1, 2, 2, 1, 1, 1]
     save(
         opened,
-        [one._replace(group_id=group, group_name=named[group]) for one, group in zip(tasks, groups, strict=True)],
+        [closed._replace(group_id=group, group_name=named[group]) for closed, group in zip(tasks, groups, strict=True)],
     )
 
     ranked = leaderboard.board(opened, THIS, now=NOW, group="ремонт", me="1")

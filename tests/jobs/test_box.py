@@ -42,7 +42,7 @@ def b24tools(capsys: pytest.CaptureFixture[str], box: Portal) -> Run:
 
     def run(*arguments: object) -> tuple[int, str, str]:
         capsys.readouterr()
-        status = app.main([str(one) for one in arguments])
+        status = app.main([str(argument) for argument in arguments])
         out, err = capsys.readouterr()
         assert box.secret not in out + err
         return status, out, err
@@ -58,9 +58,9 @@ def test_a_box_in_a_folder_that_prints_notices_gets_its_tasks(box: Portal, b24to
     assert (0, 1) == (status, err.count("display_errors"))
     assert "“Deprecated: strlen(): Passing null in /home/init.php on line 12 0.05 s”" in err
     ours = sorted(task.id for task in box.tasks if (task.xml_id or "").startswith("1c:"))
-    assert (6, 6) == (len(ours), sum(f"/portal/company/personal/user/0/tasks/task/view/{one}/" in out for one in ours))
+    assert (6, 6) == (len(ours), sum(f"/portal/company/personal/user/0/tasks/task/view/{id_}/" in out for id_ in ours))
     status, out, _err = b24tools("config", "portal_host", "--json")
-    (host,) = (one["value"] for one in json.loads(out)["data"])
+    (host,) = (setting["value"] for setting in json.loads(out)["data"])
     assert host.startswith("127.0.0.1:")
     assert host.endswith("/portal")
     box.folder = "/other"
@@ -80,7 +80,7 @@ def test_a_login_page_is_named_and_left_to_a_person(box: Portal, b24tools: Run) 
 def test_doctor_knows_an_address_with_a_login(box: Portal, b24tools: Run) -> None:
     """Nothing is wrong with it, and the login itself is not shown."""
     _status, out, _err = b24tools("doctor", "--json")
-    checks = {one["check"]: one for one in json.loads(out)["data"]}
+    checks = {check["check"]: check for check in json.loads(out)["data"]}
     detail = checks["webhook"]["detail"]
     assert detail.startswith("http://127.0.0.1:")
     assert detail.endswith("/portal, by a login")

@@ -273,8 +273,8 @@ def test_a_frozen_month_shows_nothing_that_is_not_frozen(opened: Store) -> None:
         opened.database.execute("UPDATE closed_tasks SET responsible_id = 3 WHERE id = 1")
 
     def shown() -> tuple[bool, set[str]]:
-        found = board(opened, OCTOBER)
-        return found.goal is not None, {badge for row in found.rows for badge in row.badges}
+        ranking = board(opened, OCTOBER)
+        return ranking.goal is not None, {badge for row in ranking.rows for badge in row.badges}
 
     assert (True, {"helped"}) == shown()
     freeze(opened, OCTOBER.end + 7 * DAY)
@@ -346,12 +346,12 @@ def test_a_snapshot_reads_the_deadlines_of_open_tasks(tmp_path: Path) -> None:
     deadline = FRIDAY + HOUR
     made = [works.portal.add_task("Работа", responsible=2, deadline=deadline).id for _number in range(3)]
     works.take()
-    assert [(one, deadline.astimezone(ZoneInfo("UTC")).isoformat()) for one in made] == works.query(
+    assert [(task_id, deadline.astimezone(ZoneInfo("UTC")).isoformat()) for task_id in made] == works.query(
         "SELECT task_id, deadline FROM first_deadlines ORDER BY task_id"
     )
     works.clock.now += 3 * HOUR
-    for one in made[:2]:
-        works.portal.act("tasks.task.update", {"taskId": one, "fields": {"DEADLINE": (FRIDAY + DAY).isoformat()}})
+    for task_id in made[:2]:
+        works.portal.act("tasks.task.update", {"taskId": task_id, "fields": {"DEADLINE": (FRIDAY + DAY).isoformat()}})
     works.portal.act("tasks.task.complete", {"taskId": made[0]}, user_id=2)
     new = works.portal.add_task("Новая", responsible=2, deadline=deadline).id
     assert 1 == works.take().requests
@@ -403,12 +403,12 @@ def test_months_of_before_the_rules_are_not_frozen_at_once(tmp_path: Path) -> No
                     opened.database.execute(f"DELETE FROM {condition}")
         for _day in range(3):
             result = works.since(2026, 9, 28)
-            said.append([one for one in result.warnings if "frozen" in one])
+            said.append([warning for warning in result.warnings if "frozen" in warning])
             labels.setdefault(name, []).append([row[0] for row in works.query("SELECT label FROM seasons")])
             works.clock.now += 4 * DAY
 
     assert {"old": [[], [], ["2026-10"]], "new": [["2026-10"]] * 3} == labels
-    assert [1, 0, 0, 0, 0, 0] == [len(one) for one in said]
+    assert [1, 0, 0, 0, 0, 0] == [len(warnings) for warnings in said]
     assert "27.11.2026" in said[0][0]
 
 
@@ -485,7 +485,7 @@ def test_the_rules_count_as_a_naive_model(
     """One by one, in the order of closing."""
     expected: dict[int, list[int]] = {}
     done: set[int] = set()
-    rows = sorted(enumerate(drawn, 1), key=lambda one: (-one[1][1], one[0]))
+    rows = sorted(enumerate(drawn, 1), key=lambda row: (-row[1][1], row[0]))
     for _number, (who, ago, line, is_own, deadline, gone) in rows:
         if gone or line in done:
             continue
@@ -497,7 +497,7 @@ def test_the_rules_count_as_a_naive_model(
         tasks[1] += deadline is not None and deadline >= 0
         tasks[2] += deadline is not None
     teams = {who: 1 if who <= 3 else 2 for who in range(1, 7)}
-    sizes = {team: sum(one == team for who, one in teams.items() if who not in hidden) for team in (1, 2)}
+    sizes = {team: sum(home == team for who, home in teams.items() if who not in hidden) for team in (1, 2)}
     counted = {
         who: tasks
         for who, tasks in expected.items()
@@ -505,7 +505,7 @@ def test_the_rules_count_as_a_naive_model(
     }
 
     with closing(open_store(None)) as opened:
-        opened.people.save_departments([Department(one, f"Цех {one}", None, None) for one in (1, 2)], NOW)
+        opened.people.save_departments([Department(team, f"Цех {team}", None, None) for team in (1, 2)], NOW)
         opened.people.save([person(who, f"Имя {who}", team) for who, team in teams.items()], NOW)
         opened.settings.save("count_own", str(int(own)))
         opened.settings.save("opted_out_users", ",".join(map(str, opted_out)))

@@ -47,7 +47,7 @@ def probe(works: Works, **changes: Any) -> list[Report]:
 
 def settled(checks: list[Report]) -> dict[str, str]:
     """What the probe found."""
-    return {one.check.removeprefix("probe "): one.detail for one in checks if one.check.startswith("probe ")}
+    return {check.check.removeprefix("probe "): check.detail for check in checks if check.check.startswith("probe ")}
 
 
 def test_one_task_settles_all_and_is_deleted(well: Works) -> None:
@@ -77,7 +77,7 @@ def test_the_block_names_no_person(well: Works) -> None:
     words = {HOST, well.portal.secret, *(user.last_name for user in well.portal.users.values())}
 
     for checks in (probe(well), probe(well, transport=_Rest3(well, 404, {}))):
-        block = "\n".join(doctor.line(one) for one in checks if one.check.startswith("probe "))
+        block = "\n".join(doctor.line(check) for check in checks if check.check.startswith("probe "))
         assert [] == [word for word in words if word in block]
     assert "cannot connect to ***" in block or "broke" in block
 

@@ -113,7 +113,7 @@ def test_each_body_has_an_answer_of_its_own(here: Listener) -> None:
             return refusal.status
 
     with here.store() as opened:
-        answers = [answer(opened, one) for one in bodies]
+        answers = [answer(opened, content) for content in bodies]
 
     assert ["accepted", 400, "accepted", 403, 422, 400, "event_ignored"] == answers
     assert [(1, "waiting"), (2, "waiting"), (None, "ignored")] == here.query("SELECT task_id, status FROM events")
@@ -220,7 +220,7 @@ def test_the_count_follows_the_portal_whatever_the_order_of_arrival(
     task_id = here.new_task()
     for action in actions:
         here.do(action, task_id)
-    here.portal.outbox.sort(key=lambda one: one.body, reverse=backwards)
+    here.portal.outbox.sort(key=lambda outgoing: outgoing.body, reverse=backwards)
     here.follow()
 
     assert counts is (task_id in here.counted())
@@ -279,10 +279,10 @@ def test_an_event_that_comes_while_its_task_is_read_is_read_again(here: Listener
 def test_a_duplicate_costs_no_read(here: Listener) -> None:
     """The same body again, after it was followed: from a portal that repeats, or a proxy."""
     here.closed_task()
-    sent = [one.body for one in here.portal.outbox]
+    sent = [outgoing.body for outgoing in here.portal.outbox]
     here.follow()
     asked = here.asked()
-    answers = [here.receive(one) for one in sent * 3]
+    answers = [here.receive(content) for content in sent * 3]
 
     assert ["accepted"] * 6 == answers
     assert Processed(6, 0, 6) == here.process()
@@ -385,7 +385,7 @@ def test_a_refusal_is_kept_with_its_reason_and_tried_again_later(here: Listener)
 
     here.portal.scopes.add("task")
     assert Processed() == here.process()
-    assert Processed(2, 2) == replay(here, lambda one: one.status == "failed")
+    assert Processed(2, 2) == replay(here, lambda event: event.status == "failed")
     assert ["done", "done"] == here.statuses()
     assert [(7 + 1, None)] * 2 == here.query("SELECT attempts, error FROM events")
     assert 1 == len(here.counted())
@@ -395,8 +395,8 @@ def replay(here: Listener, chosen: Callable[[Any], bool]) -> Processed:
     """`b24tools replay`, a moment later."""
     here.clock.now += timedelta(seconds=3)
     with here.store() as opened, here.client() as client:
-        found = [one for one in opened.events.find() if chosen(one)]
-        return process.replay(opened, client, here.collector.zone, here.clock(), found)
+        events = [event for event in opened.events.find() if chosen(event)]
+        return process.replay(opened, client, here.collector.zone, here.clock(), events)
 
 
 def process_odd(here: Listener, change: Callable[[dict[str, Any]], None]) -> Processed:
@@ -432,7 +432,7 @@ def test_an_event_of_a_task_without_a_readable_closing_date_is_settled_with_a_wo
     assert {"done"} == set(here.statuses())
     notes = here.query("SELECT error FROM events WHERE task_id = ?", odd)
     assert [(said,)] * events_of_each == notes[-events_of_each:]
-    assert Processed(3, 3) == replay(here, lambda one: one.task_id == odd) if known else True
+    assert Processed(3, 3) == replay(here, lambda event: event.task_id == odd) if known else True
     assert {good, odd} == set(here.counted()) if known else True
 
 

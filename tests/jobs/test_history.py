@@ -14,7 +14,7 @@ import pytest
 from b24tools import context
 from b24tools.assignment.tools import Origin
 from b24tools.cli import app
-from b24tools.core import errors, i18n
+from b24tools.core import config, errors, i18n
 from b24tools.jobs import assign, history
 from b24tools.onec.order import Order
 from b24tools.render.history import data, print_history
@@ -66,7 +66,7 @@ def test_a_second_move_is_an_entry_of_its_own(works: Works) -> None:
             works.clock.now += timedelta(minutes=1)
             lines = (("Сварщик", outcome, 17),)
             tools.store.history.add(Entry(works.clock.now, "replan", "order-1", "1", outcome, "cron", lines))
-        found_entries = [(one.outcome, one.times) for one in tools.store.history.of_order("order-1")]
+        found_entries = [(row.outcome, row.times) for row in tools.store.history.of_order("order-1")]
     assert [("moved", 1), ("moved", 1), ("skipped", 2)] == found_entries
 
 
@@ -141,7 +141,7 @@ def test_without_an_order_the_last_ones_are_shown(works: Works, monkeypatch: pyt
         for minute, number in enumerate(("1", "2", "3", "1")):
             at = works.clock() + timedelta(minutes=minute)
             opened.history.add(Entry(at, "assign", number, number, "unchanged", "root"))
-    assert [("3", 1), ("1", 2)] == [(one["order"], one["times"]) for one in found(works)]
+    assert [("3", 1), ("1", 2)] == [(row["order"], row["times"]) for row in found(works)]
 
 
 def test_people_read_it_as_a_table(works: Works, capsys: pytest.CaptureFixture[str]) -> None:
@@ -179,7 +179,8 @@ def test_the_command_prints_it(
     monkeypatch.setenv("B24_LANG", "en")
     monkeypatch.setattr(context, "now", works.clock)
     assert 0 == app.main(["history"])
-    assert ("", f"No order was sent yet with the data folder {works.folder}.\n") == capsys.readouterr()
+    place = config.load().database_place  # the folder, or the schema on a server
+    assert ("", f"No order was sent yet with the data folder {place}.\n") == capsys.readouterr()
     works.assign(order())
     assert 0 == app.main(["history", "1Ц-00000100", "--json"])
     answer = json.loads(capsys.readouterr().out)

@@ -41,7 +41,7 @@ class Portals:
                 store.settings.save(key, value)
             for number, (_who, _email, now, before) in people.items():
                 for start, count, first in ((THIS.start, now, 0), (LAST.start, before, 500)):
-                    closed = [start + timedelta(hours=9 + one) for one in range(count)]
+                    closed = [start + timedelta(hours=9 + hour) for hour in range(count)]
                     save(
                         store, (task(number * 1000 + first + n, number, at, hours=hours) for n, at in enumerate(closed))
                     )

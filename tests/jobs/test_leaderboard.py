@@ -80,7 +80,7 @@ def test_by_hours_what_looks_equal_is_equal(opened: Store) -> None:
     """Hours to 0.1, halves up; the places go by what is shown."""
     monday = THIS.start
     seconds = {1: 180, 2: 359, 3: 540, 4: 539, 5: 36_000}
-    save(opened, [task(user, user, monday, hours=one / 3600) for user, one in seconds.items()])
+    save(opened, [task(user, user, monday, hours=took_s / 3600) for user, took_s in seconds.items()])
 
     ranked = board(opened, by="hours")
 
@@ -164,9 +164,9 @@ def test_a_second_decides_the_week(opened: Store, zone: str, label: str, after: 
     sunday = midnight.replace(day=(week.after - DAY).day, month=(week.after - DAY).month, year=(week.after - DAY).year)
     save(opened, [task(1, 1, sunday.replace(hour=23, minute=59, second=59)), task(2, 2, midnight)], zone=here)
 
-    found = {period: [row.id for row in board(opened, periods.parse(period, here)).rows] for period in (label, after)}
+    ranked = {period: [row.id for row in board(opened, periods.parse(period, here)).rows] for period in (label, after)}
 
-    assert {label: [1], after: [2]} == found
+    assert {label: [1], after: [2]} == ranked
     view = opened.database.connection.execute("SELECT week, user_id FROM closed_by_week ORDER BY week")
     assert [(label, 1), (after, 2)] == [tuple(row) for row in view]
 
@@ -282,7 +282,7 @@ def test_events_keep_this_week_young(opened: Store) -> None:
         ages.append(age(opened, THIS)[1])
 
     minutes = [540, 30, 30, 20, 20]
-    assert [NOW - timedelta(minutes=one) for one in minutes] == ages
+    assert [NOW - timedelta(minutes=ago) for ago in minutes] == ages
     assert NOW - timedelta(hours=9) == age(opened, LAST)[1]
     opened.settings.save("producer_mode", "polling")
     assert NOW - timedelta(hours=9) == age(opened, THIS)[1]
@@ -331,7 +331,7 @@ def test_the_ranking_is_that_of_a_naive_count(
         return {
             user: (
                 figures[user] / (1 if by == "tasks" else 10),
-                1 + sum(one > figures[user] for one in figures.values()),
+                1 + sum(figure > figures[user] for figure in figures.values()),
             )
             for user in figures
         }

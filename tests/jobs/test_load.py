@@ -42,7 +42,7 @@ def found(works: Works, department: str | None = None, **changes: Any) -> load.L
 
 def person(works: Works, last_name: str, position: str = "Резчик") -> int:
     """A new person of a new position; the id."""
-    known = [one for one in works.portal.departments.values() if one.name == position]
+    known = [department for department in works.portal.departments.values() if department.name == position]
     home = known[0] if known else works.portal.add_department(position, parent=4)
     return works.portal.add_user("Иван", last_name, departments=[home.id]).id
 
@@ -61,25 +61,25 @@ def test_who_belongs_to_two_departments_is_counted_in_one_and_it_is_said(
     works: Works, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The other one, asked for alone, has the person, too: the sums of both lists are no contradiction."""
-    one = person(works, "Первый")
+    id_ = person(works, "Первый")
     other = works.portal.add_department("Гибка", parent=4)
-    works.portal.users[one].departments = (*works.portal.users[one].departments, other.id)
+    works.portal.users[id_].departments = (*works.portal.users[id_].departments, other.id)
     text = 'Иван Первый is counted in "{}" and belongs to "{}", too'
     assert text.format("Резчик", "Гибка") in found(works).remarks
     result = found(works, "Гибка")
-    assert ([one], (text.format("Гибка", "Резчик"),)) == ([one.id for one in result.groups[0].people], result.remarks)
+    assert ([id_], (text.format("Гибка", "Резчик"),)) == ([who.id for who in result.groups[0].people], result.remarks)
     print_load(result, MOSCOW, URL, works.clock.now)
     assert text.format("Гибка", "Резчик") == capsys.readouterr().out.splitlines()[-1]
 
 
 def test_a_persons_days_hold_slots_and_loose_work(works: Works) -> None:
     """Nine hours without a plan from now, a slot of ours on Wednesday; free after the first."""
-    one = person(works, "Первый")
-    works.portal.add_task("А", responsible=one, creator=1, time_estimate=9 * HOUR)
+    cutter = person(works, "Первый")
+    works.portal.add_task("А", responsible=cutter, creator=1, time_estimate=9 * HOUR)
     slot = {"xml_id": "1c:x:y", "creator": 1, "start_plan": at(25, 10), "end_plan": at(25, 12)}
-    works.portal.add_task("Б", responsible=one, time_estimate=2 * HOUR, **slot)
+    works.portal.add_task("Б", responsible=cutter, time_estimate=2 * HOUR, **slot)
     (group,) = found(works, "Резчик").groups
-    assert ("Резчик", (PersonLoad(one, "Иван Первый", 11 * HOUR, at(24, 10), (), full(8, 1, 2)),)) == (
+    assert ("Резчик", (PersonLoad(cutter, "Иван Первый", 11 * HOUR, at(24, 10), (), full(8, 1, 2)),)) == (
         group.department.name,
         group.people,
     )
@@ -90,7 +90,7 @@ def test_who_was_dismissed_since_the_people_were_cached_is_left_out(works: Works
     _one, two = person(works, "Первый"), person(works, "Второй")
     found(works, "Резчик")
     works.portal.users[two].active = False
-    assert ["Иван Первый"] == [one.name for group in found(works, "Резчик").groups for one in group.people]
+    assert ["Иван Первый"] == [member.name for group in found(works, "Резчик").groups for member in group.people]
 
 
 @pytest.mark.long
@@ -98,17 +98,17 @@ def test_more_people_than_one_command_can_name_are_all_read(works: Works) -> Non
     """PHP takes a thousand values, so the tasks of a thousand people are asked for in two turns."""
     shop = works.portal.add_department("Резчик", parent=4)
     people = [works.portal.add_user("Иван", "Первый", departments=[shop.id]).id for _n in range(1000)]
-    for one in (people[0], people[-1]):
-        works.portal.add_task("А", responsible=one, creator=1, time_estimate=HOUR)
+    for cutter in (people[0], people[-1]):
+        works.portal.add_task("А", responsible=cutter, creator=1, time_estimate=HOUR)
     (group,) = found(works, "Резчик").groups
-    assert [HOUR, HOUR, *[0] * 998] == [one.open_s for one in group.people]
+    assert [HOUR, HOUR, *[0] * 998] == [member.open_s for member in group.people]
 
 
 def test_away_is_no_working_time(works: Works) -> None:
     """Back on Wednesday; work waits until then."""
-    one = person(works, "Первый")
-    works.portal.add_absence(one, at(23), at(24))
-    works.portal.add_task("А", responsible=one, creator=1, time_estimate=2 * HOUR)
+    cutter = person(works, "Первый")
+    works.portal.add_absence(cutter, at(23), at(24))
+    works.portal.add_task("А", responsible=cutter, creator=1, time_estimate=2 * HOUR)
     ((one_load,),) = (group.people for group in found(works, "Резчик").groups)
     days = list(full(0, 0, 2))
     days[:2] = [DayLoad(day.day, 0, 0) for day in days[:2]]
@@ -151,7 +151,7 @@ def test_everybody_of_the_production_is_there_once(works: Works) -> None:
     )
     excluded = demo_company.person(works.portal, "Козлов").id
     groups = found(works, excluded=frozenset({excluded})).groups
-    names = {group.department.name: [one.name for one in group.people] for group in groups}
+    names = {group.department.name: [member.name for member in group.people] for group in groups}
     assert list(names) == [
         *("Производство", "Макетчик", "Монтажник", "Поклейщик", "Печатник/плотер", "Сварщик", "Фрезеровщик")
     ]
@@ -204,29 +204,29 @@ def test_the_fullest_comes_first(works: Works) -> None:
     works.portal.add_task("А", responsible=second, creator=1, time_estimate=20 * HOUR)
     works.portal.add_task("А", responsible=first, creator=1, time_estimate=4 * HOUR)
     (group,) = found(works, "Резчик").groups
-    assert [("Иван Яблоков", 0.25), ("Иван Арбузов", 0.05)] == [(one.name, one.share) for one in group.people]
+    assert [("Иван Яблоков", 0.25), ("Иван Арбузов", 0.05)] == [(member.name, member.share) for member in group.people]
     assert 0.15 == group.share
     with works.tools(dry_run=True) as tools:
         (group,) = load.load(tools, rules(), "Резчик", weeks=4, by_name=True).groups
-    assert [("Иван Арбузов", 28), ("Иван Яблоков", 28)] == [(one.name, len(one.days)) for one in group.people]
+    assert [("Иван Арбузов", 28), ("Иван Яблоков", 28)] == [(member.name, len(member.days)) for member in group.people]
 
 
 def test_of_one_person_the_tasks_are_listed_as_they_will_be_done(works: Works) -> None:
     """By surname, name or id; what is overdue comes first."""
-    one = person(works, "Первый")
-    works.portal.add_task("Чужая", responsible=one, creator=1, time_estimate=2 * HOUR)
+    id_ = person(works, "Первый")
+    works.portal.add_task("Чужая", responsible=id_, creator=1, time_estimate=2 * HOUR)
     (task,) = works.assign(order([("Резчик", 240)]))[0].tasks
     works.clock.now = at(24, 8)
     expected = (
         load.LoadTask(task.task_id or 0, "Резчик: 1Ц-00000100", at(24, 9), at(24, 13), 4 * HOUR),
         load.LoadTask((task.task_id or 0) - 1, "Чужая", at(24, 14), at(24, 16), 2 * HOUR),
     )
-    for name in ("первый", "Иван Первый", "Первый И.", str(one)):
+    for name in ("первый", "Иван Первый", "Первый И.", str(id_)):
         assert expected == found(works, name).tasks
     assert found(works, "Резчик").tasks is None
     person(works, "Первый")
     rmtree(works.folder / "cache")
-    with pytest.raises(errors.ConfigError, match=rf'several people are called "Первый": Иван Первый \(#{one}\), Иван'):
+    with pytest.raises(errors.ConfigError, match=rf'several people are called "Первый": Иван Первый \(#{id_}\), Иван'):
         found(works, "Первый")
 
 
@@ -305,7 +305,7 @@ def test_on_a_narrow_terminal_absences_come_below() -> None:
 def test_namesakes_are_told_apart_by_their_ids() -> None:
     """Though they work in different departments."""
     people = (PersonLoad(number, name, 0, at(23, 9), (), full()) for number, name in ((2, "Ян Ли"), (3, "Ян Ли")))
-    groups = tuple(load.Group(Department(one.id, f"Цех {one.id}", None, None), (one,)) for one in people)
+    groups = tuple(load.Group(Department(member.id, f"Цех {member.id}", None, None), (member,)) for member in people)
     stream = io.StringIO()
     print_load(load.Load(groups, ()), MOSCOW, URL, at(23, 7), Screen(Console(file=stream, width=200)))
     assert ["Ян Ли (#2)", "Ян Ли (#3)"] == re.findall(r"Ян Ли[^ ]* ?\S*", stream.getvalue())

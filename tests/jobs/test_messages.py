@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from b24tools.bitrix24.batch import Batch
 from b24tools.core import errors
 from b24tools.jobs import replan
 from b24tools.jobs.orders import list_orders
@@ -70,7 +71,7 @@ def test_who_loses_work_and_who_gets_it_learn_of_it(works: Works) -> None:
     assert [f"notify{ill}", f"notify{healthy}"] == [dialog for dialog, _text in received(works)]
     assert "Given to you: 1" in received(works)[1][1]
     assert [(f"#{ill}", "done"), (f"#{healthy}", "done"), (f"#{ill}", "planned")] == sorted(
-        states(works), key=lambda one: (one[1], one != (f"#{ill}", "done"))
+        states(works), key=lambda state: (state[1], state != (f"#{ill}", "done"))
     )
     works.clock.now = datetime(2026, 12, 7, 9, 30, tzinfo=MOSCOW)
     send(works)
@@ -120,7 +121,7 @@ def test_outside_of_the_hours_nothing_is_sent_or_asked(moment: datetime, works: 
     waiting = send(works).waiting
     assert ([], []) == (works.portal.log, works.portal.messages)
     works.clock.now = datetime(2026, 11, 30, 9, 30, tzinfo=MOSCOW)
-    assert [one.to for one in waiting] == [one.to for one in send(works).sent]
+    assert [message.to for message in waiting] == [message.to for message in send(works).sent]
 
 
 def test_what_was_given_and_taken_away_again_is_no_news(works: Works) -> None:
@@ -219,6 +220,17 @@ def test_what_was_there_before_it_was_switched_on_is_no_news(tmp_path: Path) -> 
     assert "Сварщик: 3" in received(works)[0][1]
 
 
+def test_what_waits_when_it_is_switched_off_is_given_up(works: Works) -> None:
+    """Who took the audience out of B24_NOTIFY wants it to get nothing, in the morning neither."""
+    works.clock.now = datetime(2026, 11, 23, 22, tzinfo=MOSCOW)
+    works.assign(order())
+    assert 1 == len(send(works).waiting)
+    works.clock.now = NINE + timedelta(days=1)
+    assert ((), ()) == ((sending := send(works, ())).sent, sending.waiting)
+    assert ["failed"] == [state for _to, state in states(works)]
+    assert ([], []) == (works.portal.messages, list(send(works).sent))
+
+
 @pytest.mark.sqlite
 def test_after_a_restored_backup_it_goes_on_from_now(works: Works) -> None:
     """The ledger is as of then: what it has not is no news."""
@@ -246,6 +258,33 @@ def test_a_missing_right_is_said_and_the_message_waits(works: Works) -> None:
     assert "“im”" in problem.hint
     works.portal.scopes.add("im")
     assert 1 == len(send(works).sent)
+
+
+def test_what_cannot_leave_waits(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The portal's certificate is over, say: in a chat a message of unknown fate would never be sent again."""
+    with works.tools() as tools:
+        tools.store.messages.plan("digest:chat7:1", "digest", {"text": "Today"}, works.clock(), chat="chat7")
+
+    def refuse(_batch: Batch) -> None:
+        raise errors.ConfigError("the certificate of portal.example cannot be verified")
+
+    with monkeypatch.context() as broken, pytest.raises(errors.ConfigError):
+        broken.setattr(Batch, "send", refuse)
+        send(works)
+    assert [("chat7", "planned")] == states(works)
+
+
+def test_news_that_came_while_a_message_was_about_to_leave_are_told(works: Works) -> None:
+    """Another run adds to what waits: who had read the message before must not send it in the place of the new one."""
+    works.assign(order())
+    with works.tools() as tools:
+        messages = tools.store.messages
+        messages.plan_work(works.clock())
+        (before,) = messages.list_waiting(works.clock())
+        works.assign(order(number="2", id="b"), pins={"Сварщик": welder_of(works)})
+        messages.plan_work(works.clock())
+        assert [] == messages.book([before], works.clock())
+    assert [2] == [len(message.content["changes"]) for message in send(works).sent]
 
 
 def test_a_message_has_no_markup_but_ours(works: Works) -> None:

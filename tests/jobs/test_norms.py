@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from b24tools import context
+from b24tools.assignment.norms import Factors, learn_norms
 from b24tools.cli import app
 from b24tools.core import config
 from b24tools.core.models import TaskRecord
 from b24tools.core.periods import MONTH, containing
 from b24tools.core.timestamps import to_seconds
-from b24tools.jobs.norms import Factors, Norm, learn_norms, list_norms
+from b24tools.jobs.norms import Norm, list_norms
 from b24tools.scheduling.people_file import PeopleFile, PersonTerms
 from b24tools.store import Store, open_store
 from b24tools.store.orders import LedgerTask
@@ -66,7 +67,7 @@ def test_the_quartiles_of_what_work_took(store: Store) -> None:
         Norm("Сварщик", welder, 21, 21 * HOUR, 21 * HOUR * 3 // 2),
     ]
     assert {"сварщик": Fraction(3, 2)} == learn_norms(store, PeopleFile())
-    assert ["Сварщик"] == [one.position for one in list_norms(store, PeopleFile(), OCTOBER, "сварщик")]
+    assert ["Сварщик"] == [norm.position for norm in list_norms(store, PeopleFile(), OCTOBER, "сварщик")]
 
 
 def test_twenty_tasks_are_enough(store: Store) -> None:

@@ -63,29 +63,29 @@ def test_a_slow_persons_work_takes_longer(works: Works) -> None:
 
 def test_what_is_left_of_a_slow_persons_work_is_longer_and_slots_stay(works: Works) -> None:
     """Of four hours one was worked on, which was half an hour's work: seven are left. The slot was planned before."""
-    (one,) = shop(works, "Первый")
+    (cutter,) = shop(works, "Первый")
     slot_of_two_hours = given(works, 120)
-    works.portal.add_task("А", responsible=one, creator=1, time_estimate=4 * HOUR, time_spent=HOUR)
-    works.people = said(people={one: {"rate": 0.5}})
+    works.portal.add_task("А", responsible=cutter, creator=1, time_estimate=4 * HOUR, time_spent=HOUR)
+    works.people = said(people={cutter: {"rate": 0.5}})
     assert at(23, 11) == slot_of_two_hours.end
     assert ("Иван Первый", at(24, 10), at(24, 12), HOUR) == slot(given(works, 60, number="2"))
 
 
 def test_a_slow_person_has_done_less_of_begun_work(works: Works) -> None:
     """Nobody notes time: two of its four hours are over, so two are left."""
-    (one,) = shop(works, "Первый")
-    works.people = said(people={one: {"rate": 0.5}})
+    (cutter,) = shop(works, "Первый")
+    works.people = said(people={cutter: {"rate": 0.5}})
     task = given(works, 120)
     works.clock.now = at(23, 9)
-    works.portal.act("tasks.task.start", {"taskId": task.task_id}, user_id=one)
+    works.portal.act("tasks.task.start", {"taskId": task.task_id}, user_id=cutter)
     works.clock.now = at(23, 11)
     assert ("Иван Первый", at(23, 14), at(23, 16), HOUR) == slot(given(works, 60, number="2"))
 
 
 def test_new_minutes_of_a_slow_persons_task_move_its_end(works: Works) -> None:
     """Three hours of 1C's are six."""
-    (one,) = shop(works, "Первый")
-    works.people = said(people={one: {"rate": 0.5}})
+    (cutter,) = shop(works, "Первый")
+    works.people = said(people={cutter: {"rate": 0.5}})
     assert at(23, 11) == given(works, 60).end
     assert ("Иван Первый", at(23, 9), at(23, 16), 3 * HOUR) == slot(given(works, 180))
 
@@ -105,27 +105,27 @@ def test_fewer_hours_a_week_shorten_each_day(works: Works) -> None:
 
 def test_a_schedule_of_ones_own(works: Works) -> None:
     """A person's counts before the department's, a near department's before one above; days off are the schedule's."""
-    one, two, three = shop(works, "Первый", "Второй", "Третий")
+    first, second, third = shop(works, "Первый", "Второй", "Третий")
     works.portal.add_schedule(9, 18, break_s=HOUR)
     works.portal.add_schedule(14, 22, id=2, break_s=0, days_off=[date(2026, 11, 23)])
     works.portal.add_schedule(6, 12, id=3, break_s=0)
-    works.people = said(people={one: {"schedule": 3}}, departments={"резчик": {"schedule": 2}})
-    pins = {"Резчик": two}
+    works.people = said(people={first: {"schedule": 3}}, departments={"резчик": {"schedule": 2}})
+    pins = {"Резчик": second}
     assert ("Иван Второй", at(24, 14), at(24, 16), 2 * HOUR) == slot(given(works, 120, pins=pins))
     assert ("Иван Первый", at(23, 7), at(23, 9), 2 * HOUR) == slot(given(works, 120, number="2"))
-    works.people = said(departments={str(works.portal.users[three].departments[0]): {"schedule": 3}})
+    works.people = said(departments={str(works.portal.users[third].departments[0]): {"schedule": 3}})
     assert ("Иван Третий", at(23, 7), at(23, 9), 2 * HOUR) == slot(
-        given(works, 120, number="3", pins={"Резчик": three})
+        given(works, 120, number="3", pins={"Резчик": third})
     )
     works.people = PeopleFile()
     after = ("Иван Третий", at(23, 11), at(23, 12), HOUR)  # what was planned from seven on is done from nine
-    assert after == slot(given(works, 60, number="4", pins={"Резчик": three}))
+    assert after == slot(given(works, 60, number="4", pins={"Резчик": third}))
 
 
 def test_a_schedule_that_is_not_there_is_said(works: Works) -> None:
     """So is a department; the hours of all others count."""
-    (one,) = shop(works, "Первый")
-    works.people = said(people={one: {"schedule": 9}}, departments={"Склад": {"schedule": 9}})
+    (cutter,) = shop(works, "Первый")
+    works.people = said(people={cutter: {"schedule": 9}}, departments={"Склад": {"schedule": 9}})
     result = works.assign(order([("Резчик", 60)]))[0]
     assert at(23, 9) == result.tasks[0].start
     assert [
@@ -136,8 +136,8 @@ def test_a_schedule_that_is_not_there_is_said(works: Works) -> None:
 
 def test_people_and_positions_that_are_not_there_are_said(works: Works) -> None:
     """A misspelt position takes a person out of planning: every command that plans says so, with the nearest name."""
-    (one,) = shop(works, "Первый")
-    terms = {one: {"only": ["Резчик", "Свращик", "Фрезеровщик"]}, 999: {"never": ["Резчик"]}, 998: {"rate": 2}}
+    (cutter,) = shop(works, "Первый")
+    terms = {cutter: {"only": ["Резчик", "Свращик", "Фрезеровщик"]}, 999: {"never": ["Резчик"]}, 998: {"rate": 2}}
     works.people = said(people=terms, positions={"Фрезеровщик": "Сварщик", "Паяльщик": "Сворщик"})
     expected = [
         'people.json: "only" of Иван Первый has "Свращик", which is no position (the nearest name is "Сварщик")',
@@ -154,7 +154,7 @@ def test_people_and_positions_that_are_not_there_are_said(works: Works) -> None:
 
 def test_a_changed_file_is_seen_at_once_and_costs_nothing_later(works: Works) -> None:
     """What was cached is read again only where a schedule is missing."""
-    (one,) = shop(works, "Первый")
+    (cutter,) = shop(works, "Первый")
     works.portal.add_schedule(6, 12, id=3, break_s=0)
 
     def requests(number: str) -> int:
@@ -164,7 +164,7 @@ def test_a_changed_file_is_seen_at_once_and_costs_nothing_later(works: Works) ->
 
     requests("1")
     warm = requests("2")
-    works.people = said(people={one: {"schedule": 3}})
+    works.people = said(people={cutter: {"schedule": 3}})
     assert warm + 1 == requests("3")
     assert warm == requests("4")
     assert [at(23, 7).timestamp(), at(23, 8).timestamp()] == [task.start_plan for task in works.portal.tasks][-2:]
@@ -172,19 +172,19 @@ def test_a_changed_file_is_seen_at_once_and_costs_nothing_later(works: Works) ->
 
 def test_only_and_never(works: Works) -> None:
     """Whoever may not is no candidate; with nobody left the line fails, or goes to the fallback user. --to may all."""
-    one, two = shop(works, "Первый", "Второй")
-    works.people = said(people={one: {"never": ["Резчик"]}})
+    first, second = shop(works, "Первый", "Второй")
+    works.people = said(people={first: {"never": ["Резчик"]}})
     task = given(works)
     assert "Иван Второй" == slot(task)[0]
     with closing(read_store(works.folder / "b24tools.db", dry_run=True)) as opened:
         told = why_data(why.explain(opened, task.task_id, works.folder), MOSCOW)
     assert "People.json gives no such work to Иван Первый." in told["explanation"].splitlines()
-    works.people = said(people={one: {"never": ["Резчик"]}, two: {"only": ["Маляр"]}})
+    works.people = said(people={first: {"never": ["Резчик"]}, second: {"only": ["Маляр"]}})
     failed = given(works, number="2")
     text = 'people.json gives "Резчик" to none of its people: Иван Первый, Иван Второй'
     assert text == str(failed.error)
-    assert "Иван Первый" == slot(given(works, number="2", fallback_user=one))[0]
-    assert "Иван Второй" == slot(given(works, number="3", pins={"Резчик": two}))[0]
+    assert "Иван Первый" == slot(given(works, number="2", fallback_user=first))[0]
+    assert "Иван Второй" == slot(given(works, number="3", pins={"Резчик": second}))[0]
 
 
 def test_a_position_of_another_name(works: Works) -> None:
@@ -210,7 +210,7 @@ def test_why_says_how_people_work(works: Works) -> None:
     task = given(works)
     with closing(read_store(works.folder / "b24tools.db", dry_run=True)) as opened:
         told = why_data(why.explain(opened, task.task_id, works.folder), MOSCOW)
-    notes = {one["name"]: one["note"] for one in told["candidates"]}
+    notes = {candidate["name"]: candidate["note"] for candidate in told["candidates"]}
     assert "chosen" == notes["Иван Быстрый"]
     assert "rate 0.5; 30 h a week; schedule 1; never Маляр" == notes["Иван Медленный"]
 
@@ -240,12 +240,12 @@ def well(works: Works) -> Works:
 
 def test_doctor_looks_at_the_file(well: Works) -> None:
     """People who are gone, schedules without hours, names that mean nothing."""
-    (one,) = shop(well, "Первый")
+    (cutter,) = shop(well, "Первый")
     well.portal.add_schedule(6, 12, id=3, break_s=0)
-    good = said(people={one: {"rate": 0.5, "schedule": 3, "only": ["Резчик"]}}, positions={"Шлифовщик": "Резчик"})
+    good = said(people={cutter: {"rate": 0.5, "schedule": 3, "only": ["Резчик"]}}, positions={"Шлифовщик": "Резчик"})
     checks = examine(well, people=good)
     assert (
-        f"1 person works in a way of their own; another rate: Иван Первый (#{one})"
+        f"1 person works in a way of their own; another rate: Иван Первый (#{cutter})"
         == found(checks, "people_file").detail
     )
     assert "Mon-Fri 06:00-12:00" == found(checks, "people_hours schedule 3").detail
@@ -269,8 +269,8 @@ def test_doctor_looks_at_the_file(well: Works) -> None:
 
 def test_doctor_names_the_file_where_it_leaves_a_position_without_people(well: Works) -> None:
     """The department is not to be renamed: what the file says of it is wrong."""
-    (one,) = shop(well, "Первый")
-    file = said(people={one: {"never": ["Резчик"]}}, positions={"Шлифовщик": "Сварщики"})
+    (cutter,) = shop(well, "Первый")
+    file = said(people={cutter: {"never": ["Резчик"]}}, positions={"Шлифовщик": "Сварщики"})
     checks = examine(well, people=file, route="Резчик, Шлифовщик")
     assert [
         ("people.json gives this work to none of its people: Иван Первый", "Correct people.json"),
@@ -279,8 +279,8 @@ def test_doctor_names_the_file_where_it_leaves_a_position_without_people(well: W
             "Correct people.json",
         ),
     ] == [
-        (one.detail, one.fix.partition(", or")[0])
-        for one in (found(checks, f"position {name}") for name in ("Резчик", "Шлифовщик"))
+        (check.detail, check.fix.partition(", or")[0])
+        for check in (found(checks, f"position {name}") for name in ("Резчик", "Шлифовщик"))
     ]
 
 
@@ -292,7 +292,7 @@ def test_the_file_in_the_data_folder_counts_for_every_command(
     portal = demo_company.build(clock)
     portal.add_schedule(6, 12, id=3, break_s=0)
     home = portal.add_department("Резчик", parent=4)
-    one = portal.add_user("Иван", "Первый", departments=[home.id]).id
+    cutter = portal.add_user("Иван", "Первый", departments=[home.id]).id
     monkeypatch.setattr(context, "now", clock)
     monkeypatch.setenv("B24_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("BITRIX_WEBHOOK_URL", portal.webhook_url("https://portal.example"))
@@ -304,7 +304,7 @@ def test_the_file_in_the_data_folder_counts_for_every_command(
         return status, json.loads(capsys.readouterr().out)
 
     file = tmp_path / "people.json"
-    values = {"people": {str(one): {"schedule": 3, "rate": 0.5}}, "positions": {"Резчик 4 разряда": "Резчик"}}
+    values = {"people": {str(cutter): {"schedule": 3, "rate": 0.5}}, "positions": {"Резчик 4 разряда": "Резчик"}}
     file.write_text(json.dumps(values), encoding="utf-8")
     lines = [{"Должность": "резчик 4 разряда", "Время": 60}]
     sent = {"ИдентификаторЗаказа": "a", "НомерЗаказа": "1", "Калькуляция": lines}
@@ -321,5 +321,5 @@ def test_the_file_in_the_data_folder_counts_for_every_command(
         assert (2, True) == (status, f"{file}, line 1: people.1.rate = " in told["error"]["message"])
     status, told = run("doctor")
     assert [f"{file}, line 1"] == [
-        one["detail"].partition(": ")[0] for one in told["data"] if one["check"] == "setting people.json"
+        check["detail"].partition(": ")[0] for check in told["data"] if check["check"] == "setting people.json"
     ]

@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from b24tools.assignment import portal_state, team_presence
+from b24tools.assignment import portal_state
 from b24tools.assignment.report import OrderResult
 from b24tools.assignment.standing import OrderStanding, read_standings
 from b24tools.core.models import Absence
 from b24tools.jobs import orders as jobs_orders
 from b24tools.jobs import replan
 from b24tools.jobs.replan import Replan, Request
+from b24tools.jobs.snapshot import team_presence
 from b24tools.onec import order as onec_order
 from b24tools.sandbox.faults import Fault
 from tests.support.orders import MOSCOW, Works, order, rules
@@ -36,13 +37,13 @@ def new(number: int, *lines: onec_order.Line, **changes: Any) -> onec_order.Orde
 
 @pytest.fixture
 def people(works: Works) -> dict[str, int]:
-    root = next(one.id for one in works.portal.departments.values() if one.name == "Производство")
-    found = {}
+    root = next(department.id for department in works.portal.departments.values() if department.name == "Производство")
+    ids = {}
     for name, position in (("Первый", "Раскрой"), ("Второй", "Раскрой"), ("Третий", "Сборка")):
-        known = next((one for one in works.portal.departments.values() if one.name == position), None)
+        known = next((row for row in works.portal.departments.values() if row.name == position), None)
         department = known or works.portal.add_department(position, parent=root)
-        found[name] = works.portal.add_user("Иван", name, departments=[department.id]).id
-    return found
+        ids[name] = works.portal.add_user("Иван", name, departments=[department.id]).id
+    return ids
 
 
 def send(works: Works, *orders: onec_order.Order, **changes: Any) -> list[OrderResult]:
@@ -63,8 +64,8 @@ def slot(works: Works, task_id: int | None) -> tuple[datetime, datetime]:
 
 def stand(works: Works) -> dict[str, OrderStanding]:
     with works.tools(dry_run=True) as tools:
-        found = read_standings(tools, rules(), tools.store.orders.list_all())
-    return {one.row.number: one for one in found.orders}
+        standings = read_standings(tools, rules(), tools.store.orders.list_all())
+    return {standing.row.number: standing for standing in standings.orders}
 
 
 # 1
@@ -76,9 +77,9 @@ def test_a_slow_answer_is_no_wrong_clock(works: Works, people: dict[str, int], m
     read = portal_state.read_portal
 
     def slow(*args: Any, **values: Any) -> Any:
-        found = read(*args, **values)
+        state = read(*args, **values)
         works.clock.sleep(30)
-        return found
+        return state
 
     monkeypatch.setattr(portal_state, "read_portal", slow)
     assert first.tasks[0].responsible
@@ -89,7 +90,7 @@ def test_a_slow_answer_is_no_wrong_clock(works: Works, people: dict[str, int], m
     assert moved.outcome == "moved" and moved.after
     works.clock.sleep(600)
     assert [("moved", "")] == [
-        (one.outcome, one.note) for one in move(works, without=str(moved.after.responsible[0])).moves
+        (step.outcome, step.note) for step in move(works, without=str(moved.after.responsible[0])).moves
     ]
 
 
@@ -116,9 +117,9 @@ def test_what_could_not_make_room_is_moved_by_the_next_run(works: Works, people:
     works.clock.now = at(23, 8)
     (urgent,) = send(works, new(1, line(minutes=480), wanted=at(25)))
     works.portal.faults.add(Fault("error", method="tasks.task.update", skip=1))
-    assert ["moved", "failed"] == [one.outcome for one in move(works).moves]
+    assert ["moved", "failed"] == [step.outcome for step in move(works).moves]
     works.clock.sleep(70)
-    assert [("8", "moved")] == [(one.order, one.outcome) for one in move(works).moves]
+    assert [("8", "moved")] == [(step.order, step.outcome) for step in move(works).moves]
     assert slot(works, urgent.tasks[0].task_id) != slot(works, other.tasks[0].task_id)
     works.clock.sleep(70)
     assert () == move(works).moves
@@ -209,7 +210,7 @@ def test_a_finished_order_that_comes_back_and_fails_in_part_is_counted(works: Wo
 
 def test_who_is_new_beside_the_excluded_is_seen(works: Works, people: dict[str, int]) -> None:
     send(works, new(1, line("Раскрой")))
-    department = next(one for one in works.portal.departments.values() if one.name == "Сборка")
+    department = next(department for department in works.portal.departments.values() if department.name == "Сборка")
     works.portal.add_user("Новый", "Новый", departments=[department.id])
     assert "created" == send(works, new(2, line()), excluded=frozenset({people["Третий"]}))[0].outcome
 
@@ -239,11 +240,11 @@ def test_a_position_that_got_another_id_and_then_another_name_is_the_same(works:
     send(works, new(1, line("Раскрой", position_id="p-1")))
     send(works, new(1, line("Раскрой", position_id="p-2")))
     (sent,) = send(works, new(1, line("Сборка", position_id="p-2")))
-    assert ["updated"] == [one.outcome for one in sent.tasks]
+    assert ["updated"] == [task.outcome for task in sent.tasks]
 
 
 def test_an_order_that_went_to_another_shop_is_moved_there(works: Works, people: dict[str, int]) -> None:
-    root = next(one.id for one in works.portal.departments.values() if one.name == "Производство")
+    root = next(department.id for department in works.portal.departments.values() if department.name == "Производство")
     crews = []
     for name in ("Цех 1", "Цех 2"):
         shop = works.portal.add_department(name, parent=root)
@@ -280,7 +281,7 @@ def test_a_pin_ends_with_its_task(works: Works, people: dict[str, int]) -> None:
     (again,) = send(works, new(1, line("Раскрой")))
     works.clock.sleep(60)
     assert again.tasks[0].responsible
-    assert ["moved"] == [one.outcome for one in move(works, without=str(again.tasks[0].responsible[0])).moves]
+    assert ["moved"] == [step.outcome for step in move(works, without=str(again.tasks[0].responsible[0])).moves]
 
 
 # 13
@@ -307,7 +308,7 @@ def test_work_that_ends_with_the_last_day_of_the_project_is_in_time(works: Works
     works.portal.scopes.add("socialnetwork")
     works.portal.add_schedule(16, 24, break_s=0)
     send(works, new(2, line()))
-    group = next(one for one in works.portal.groups.values() if one.name == "Задачи из 1с")
+    group = next(group for group in works.portal.groups.values() if group.name == "Задачи из 1с")
     group.date_finish = int(at(23).timestamp())
     (task,) = send(works, new(1, line("Раскрой", 480)), dry_run=True)[0].tasks
     assert (at(24), ()) == (task.end, task.warnings)
@@ -392,5 +393,5 @@ def test_a_wanted_day_is_that_day_in_another_zone(works: Works, people: dict[str
     send(works, new(1, line(minutes=480), wanted=at(23)))
     with works.tools(dry_run=True) as tools:
         orders = tools.store.orders.list_all()
-        (one,) = read_standings(tools, rules(zone=ZoneInfo("Asia/Yekaterinburg")), orders).orders
-    assert ("open", 0) == (one.state, one.late_s)
+        (standing,) = read_standings(tools, rules(zone=ZoneInfo("Asia/Yekaterinburg")), orders).orders
+    assert ("open", 0) == (standing.state, standing.late_s)

@@ -29,13 +29,13 @@ def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
 @pytest.fixture
 def people(works: Works) -> dict[str, int]:
     """Two cutters and an assembler, by surname."""
-    root = next(one.id for one in works.portal.departments.values() if one.name == "Производство")
-    found = {}
+    root = next(department.id for department in works.portal.departments.values() if department.name == "Производство")
+    ids = {}
     for name, position in (("Первый", "Раскрой"), ("Второй", "Раскрой"), ("Третий", "Сборка")):
-        known = next((one for one in works.portal.departments.values() if one.name == position), None)
+        known = next((row for row in works.portal.departments.values() if row.name == position), None)
         department = known or works.portal.add_department(position, parent=root)
-        found[name] = works.portal.add_user("Иван", name, departments=[department.id]).id
-    return found
+        ids[name] = works.portal.add_user("Иван", name, departments=[department.id]).id
+    return ids
 
 
 def send(works: Works, number: int, *lines: tuple[str, float], **changes: Any) -> list[int]:
@@ -95,7 +95,25 @@ def test_the_work_of_the_sick_goes_to_who_finishes_it_first(works: Works, people
     assert [] == moves(run(works))
     assert [] == works.portal.writes()[writes:]
     sent = order([("Раскрой", 240)], id="order-1", number="1", wanted=at(24))
-    assert ["unchanged"] == [one.outcome for one in works.assign(sent, route=ROUTE)]
+    assert ["unchanged"] == [again.outcome for again in works.assign(sent, route=ROUTE)]
+
+
+@pytest.mark.sqlite
+def test_a_database_from_before_the_moves_is_noticed(works: Works, people: dict[str, int]) -> None:
+    """Though no order was sent since: the next one reads where the moved task is, and says so."""
+    (task,) = send(works, 1, ("Раскрой", 240))
+    works.clock.now = at(23, 8)
+    path = works.folder / "b24tools.db"
+    backup = path.read_bytes()
+    assert [(task, "without", "moved")] == moves(run(works, without=places(works)[task][0]))
+    for name in ("b24tools.db-wal", "b24tools.db-shm"):
+        (works.folder / name).unlink(missing_ok=True)
+    path.write_bytes(backup)
+    moved, writes = places(works), len(works.portal.writes())
+    sent = order([("Раскрой", 240)], id="order-1", number="1")
+    (result,) = works.assign(sent, route=ROUTE)
+    assert ("unchanged", [True]) == (result.outcome, ["was a backup restored" in one for one in result.warnings])
+    assert (moved, []) == (places(works), works.portal.writes()[writes:])
 
 
 def test_what_is_written_and_noted(works: Works, people: dict[str, int]) -> None:
@@ -118,7 +136,7 @@ def test_what_is_written_and_noted(works: Works, people: dict[str, int]) -> None
         assert ("without", people[owner]) == (last.details["cause"], last.details["from"]["id"])
         assert why.explain(tools.store, task, works.folder).now is None
         entries = tools.store.history.of_order("order-1")
-        assert [("assign", "created"), ("replan", "moved")] == [(one.command, one.outcome) for one in entries]
+        assert [("assign", "created"), ("replan", "moved")] == [(entry.command, entry.outcome) for entry in entries]
 
 
 def test_a_late_order_takes_the_slot_of_one_that_can_wait(works: Works, people: dict[str, int]) -> None:
@@ -130,8 +148,8 @@ def test_a_late_order_takes_the_slot_of_one_that_can_wait(works: Works, people: 
     assert (at(25, 9), at(26, 9)) == (places(works)[patient][1], places(works)[urgent][1])
     result = run(works)
     assert [(urgent, "late", "moved"), (patient, "displaced", "moved")] == moves(result)
-    assert [at(23, 9), at(26, 9), at(25, 9)] == [places(works)[one][1] for one in (today, patient, urgent)]
-    changes = {one.number: (one.late_before_s, one.late_after_s) for one in result.orders}
+    assert [at(23, 9), at(26, 9), at(25, 9)] == [places(works)[task][1] for task in (today, patient, urgent)]
+    changes = {change.number: (change.late_before_s, change.late_after_s) for change in result.orders}
     assert {"2": (0, 0), "3": (18 * 3600, 0)} == changes
     assert [] == moves(run(works))
 
@@ -168,9 +186,9 @@ def test_an_order_that_comes_first_goes_before_all_others(works: Works, people: 
     works.clock.now = at(23, 8)
     result = run(works, first="3", frozen_days=0)
     assert {"moved"} == {move.outcome for move in result.moves}
-    cut, assembled = (places(works)[one] for one in third)
+    cut, assembled = (places(works)[task] for task in third)
     assert (at(23, 9), at(24, 9)) == (cut[1], assembled[1])
-    change = next(one for one in result.orders if one.number == "3")
+    change = next(change for change in result.orders if change.number == "3")
     assert (at(26, 18), at(24, 18)) == (change.finish_before, change.finish_after)
     assert [] == moves(run(works, first="3", frozen_days=0))
 
@@ -207,7 +225,20 @@ def test_pinned_work_stays_and_is_named(works: Works, people: dict[str, int]) ->
     result = run(works, without="Первый")
     assert [(task, "without", "skipped")] == moves(result)
     assert "it was given to this person by --to or B24_FALLBACK_USER" == result.moves[0].note
-    assert ["1"] == [one.number for one in result.orders]
+    assert ["1"] == [change.number for change in result.orders]
+
+
+@pytest.mark.parametrize("ended", ["done", "called_off"])
+def test_what_1c_has_ended_is_given_to_nobody(works: Works, people: dict[str, int], ended: str) -> None:
+    """The portal refused to close the task: the order has to be sent again."""
+    (task,) = send(works, 1, ("Раскрой", 240))
+    works.clock.now = at(23, 8)
+    works.portal.faults.add(Fault("error", method="tasks.task.complete" if ended == "done" else "tasks.task.defer"))
+    send(works, 1, ("Раскрой", 240), **{ended: True})
+    before = places(works)
+    result = run(works, without=before[task][0])
+    assert ([(task, "without", "skipped")], before) == (moves(result), places(works))
+    assert "the last write to it is not known to have been done; send the order again" == result.moves[0].note
 
 
 def test_an_absence_that_the_portal_does_not_know_is_said(works: Works, people: dict[str, int]) -> None:
@@ -221,11 +252,11 @@ def test_an_absence_that_the_portal_does_not_know_is_said(works: Works, people: 
             "Третий again. Enter the absence in Bitrix24; b24tools plans by it."
         ] == list(result.warnings)
     assert [("Третий", at(23, 9), at(25, 18)), ("Третий", at(26, 9), at(27, 18))] == [
-        places(works)[one] for one in tasks
+        places(works)[task] for task in tasks
     ]
     with works.tools(dry_run=True) as tools:
-        found = load.load(tools, rules(route=ROUTE), "Сборка").groups[0].people[0]
-    assert (32 * 3600, 32 * 3600) == (found.open_s, sum(day.busy_s for day in found.days))
+        assembler = load.load(tools, rules(route=ROUTE), "Сборка").groups[0].people[0]
+    assert (32 * 3600, 32 * 3600) == (assembler.open_s, sum(day.busy_s for day in assembler.days))
     works.portal.add_absence(people["Третий"], date(2026, 11, 24), date(2026, 11, 24))
     assert () == run(works, **ill).warnings
 
@@ -281,7 +312,7 @@ TOUCHES: dict[str, Callable[[Works, Task], object]] = {
 LONG = ("discussed", "renamed", "in a flow")
 
 
-@pytest.mark.parametrize("what", [pytest.param(one, marks=pytest.mark.long if one in LONG else ()) for one in TOUCHES])
+@pytest.mark.parametrize("what", [pytest.param(key, marks=pytest.mark.long if key in LONG else ()) for key in TOUCHES])
 def test_what_people_have_touched_stays_and_is_named(what: str, works: Works, people: dict[str, int]) -> None:
     """Whatever has been done to it since it was made."""
     (task,) = send(works, 1, ("Раскрой", 240))
@@ -320,7 +351,7 @@ def test_what_only_we_have_put_off_and_renewed_still_moves(works: Works, people:
 
 def commands_of_moves(works: Works) -> list[int]:
     """The tasks for which a move was sent, once for each time."""
-    sent = [entry for one in works.portal.log for entry in (one.commands if one.method == "batch" else [one])]
+    sent = [entry for asked in works.portal.log for entry in (asked.commands if asked.method == "batch" else [asked])]
     return [int(entry.params["taskId"]) for entry in sent if entry.method == "tasks.task.update"]
 
 
@@ -347,6 +378,40 @@ def test_of_a_batch_that_is_refused_in_part_the_rest_moves(works: Works, ill: li
     assert [(failed, "away", "moved")] == moves(run(works))
     assert [] == moves(run(works))
     assert sorted([*ill, failed]) == sorted(commands_of_moves(works))
+
+
+@pytest.mark.parametrize("what", ["skipped", "refused"])
+def test_why_tells_of_no_move_that_was_not_made(
+    works: Works, people: dict[str, int], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Where it knows of no decision: the task was taken over from another data folder, whose database is lost."""
+    (task,) = send(works, 1, ("Раскрой", 240))
+    works.clock.now = at(23, 8)
+    with works.tools() as tools:
+        tools.store.database.execute("DELETE FROM decisions")
+    if what == "refused":
+        works.portal.faults.add(Fault("error", method="tasks.task.update"))
+    else:
+        monkeypatch.setattr(replan.replan_writes, "_changed", lambda *_given: "somebody has changed it")
+    outcome = "failed" if what == "refused" else what
+    assert [(task, "without", outcome)] == moves(run(works, without=places(works)[task][0]))
+    with works.tools() as tools, pytest.raises(errors.ConfigError, match="took it over with the person it had"):
+        why.explain(tools.store, task, works.folder)
+
+
+def test_what_was_refused_and_lies_well_again_is_left_in_peace(works: Works, people: dict[str, int]) -> None:
+    """The other task of the order has moved, and the person is well again: no run says that nobody has time for it."""
+    tasks = send(works, 1, ("Раскрой", 60), ("Раскрой", 60), ("Раскрой", 60), wanted=at(30))
+    works.clock.now = at(23, 8)
+    works.portal.add_absence(people[places(works)[tasks[0]][0]], date(2026, 11, 23), date(2026, 11, 27))
+    works.portal.faults.add(Fault("error", method="tasks.task.update"))
+    assert [(tasks[0], "away", "failed"), (tasks[2], "away", "moved")] == moves(run(works))
+    works.portal.absences.clear()
+    before = places(works)
+    assert [] == moves(run(works, dry_run=True)) == moves(run(works))
+    assert before == places(works)
+    with works.tools() as tools:
+        assert [None] * 3 == [row.sent_values.get("move") for row in tools.store.orders.lines(["order-1"]).values()]
 
 
 def test_a_batch_that_was_cut_after_it_was_carried_out_is_not_sent_again(works: Works, ill: list[int]) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def sent(works: Works) -> dict[str, list[int]]:
 
 def first_of(works: Works, name: str) -> int:
     """Somebody of a department."""
-    department = next(one.id for one in works.portal.departments.values() if one.name == name)
+    department = next(department.id for department in works.portal.departments.values() if department.name == name)
     return next(user.id for user in works.portal.users.values() if department in user.departments and user.active)
 
 
@@ -77,7 +78,7 @@ def shown(works: Works, sent: dict[str, list[int]]) -> list[object]:
     """What `why` says of these tasks."""
     with closing(open_store(works.folder / "b24tools.db")) as store:
         whys = [why.explain(store, task_id, works.folder) for (task_id,) in sorted(sent.values())]
-        return [render_why.data(one, MOSCOW) for one in whys]
+        return [render_why.data(explained, MOSCOW) for explained in whys]
 
 
 def count_details(works: Works) -> list[int]:
@@ -115,9 +116,9 @@ def test_what_is_packed_has_its_rows_again_when_it_is_sent_again(works: Works, s
     before, rows, writes = shown(works, sent), count_details(works), len(works.portal.writes())
     pack(works)
     packed = count_details(works)
-    assert ["unchanged"] == [one.outcome for one in works.assign(order(LINES, files=FILES), dry_run=True)]
+    assert ["unchanged"] == [result.outcome for result in works.assign(order(LINES, files=FILES), dry_run=True)]
     assert packed == count_details(works)
-    assert ["unchanged"] == [one.outcome for one in works.assign(order(LINES, files=FILES))]
+    assert ["unchanged"] == [result.outcome for result in works.assign(order(LINES, files=FILES))]
     assert (rows, before, writes) == (count_details(works), shown(works, sent), len(works.portal.writes()))
 
 
@@ -129,6 +130,37 @@ def test_what_is_packed_has_its_rows_again_when_a_task_is_reopened(works: Works,
     with works.tools() as tools:
         orders.list_orders(tools, rules(), rows=tools.store.orders.find(order().id))
     assert rows == count_details(works)
+
+
+@pytest.mark.parametrize("after", [PACKED_AFTER, YEAR])
+def test_what_is_sent_again_meanwhile_is_left_alone(
+    works: Works, sent: dict[str, list[int]], after: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first night has many orders: what is under way again when it comes to one must stay in its rows."""
+    now = works.clock.now + after + timedelta(hours=1)
+    keys = [key for (key,) in read(works, f"SELECT key FROM order_tasks WHERE order_id = '{order().id}'")]
+    with (
+        closing(open_store(works.folder / "b24tools.db")) as store,
+        closing(open_store(works.folder / "b24tools.db")) as other,
+    ):
+        find = store.retention._find_over
+
+        def find_and_go_on(*which: Any) -> list[str]:
+            found = find(*which)
+            if found and not sending:
+                sending.append(order().id)
+                other.orders.save(order().id, "1Ц-00000100", now)
+                other.orders.mark_writing(keys, now)
+            return found
+
+        sending: list[str] = []
+        monkeypatch.setattr(store.retention, "_find_over", find_and_go_on)
+        assert 0 == store.retention.trim(now, YEAR)
+        assert set() == store.packed.list_packed([order().id])
+        assert {("writing", now)} == {
+            (row.state, row.writing_since) for row in store.orders.lines([order().id]).values()
+        }
+        assert [(order().id, "1Ц-00000100")] == [one for one in store.orders.unsettled() if one[0] == order().id]
 
 
 @pytest.mark.sqlite
@@ -216,7 +248,7 @@ def test_a_night_trims_and_a_day_does_not(works: Works) -> None:
             tools.store,
             tools.client,
             snapshot.last_two(works.clock.now, MOSCOW),
-            snapshot.Rules(MOSCOW, 24, 4, non_admin=False, keep=YEAR, at_night=True),
+            snapshot.SnapshotRules(MOSCOW, 24, 4, non_admin=False, keep=YEAR, at_night=True),
             now=works.clock,
         )
         assert not tools.store.retention.is_due(works.clock.now, at_night=True)

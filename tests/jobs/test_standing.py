@@ -21,12 +21,12 @@ def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
 @pytest.fixture
 def people(works: Works) -> dict[str, int]:
     """A cutter and an assembler."""
-    root = next(one.id for one in works.portal.departments.values() if one.name == "Производство")
-    found = {}
+    root = next(department.id for department in works.portal.departments.values() if department.name == "Производство")
+    ids = {}
     for name in ROUTE:
         department = works.portal.add_department(name, parent=root)
-        found[name] = works.portal.add_user("Иван", name, departments=[department.id]).id
-    return found
+        ids[name] = works.portal.add_user("Иван", name, departments=[department.id]).id
+    return ids
 
 
 def send(works: Works, number: int, *lines: tuple[str, float], **changes: Any) -> list[int]:
@@ -44,19 +44,19 @@ def standings(works: Works) -> Standings:
 
 def shown(works: Works) -> dict[str, tuple[str, int, datetime | None, HoldUp | None]]:
     """State, finished lines, the finish and what holds it up, by number."""
-    return {one.row.number: (one.state, one.done, one.finish, one.holds_up) for one in standings(works).orders}
+    return {now.row.number: (now.state, now.done, now.finish, now.holds_up) for now in standings(works).orders}
 
 
 def test_an_order_stands_as_it_was_promised(works: Works, people: dict[str, int]) -> None:
     """Its header is 1C's; each line has its person and its time."""
     send(works, 1, ("Раскрой", 240), ("Сборка", 60), customer="Ромашка", wanted=at(25), priority=2)
-    (one,) = standings(works).orders
+    (standing,) = standings(works).orders
     expected = ("1", "Ромашка", at(25), 2, date(2026, 11, 23))
-    row = one.row
+    row = standing.row
     assert expected == (row.number, row.customer, row.wanted, row.priority, row.promised_first)
     assert ("open", 0, at(23, 15), None) == shown(works)["1"]
-    assert [(at(23, 9), at(23, 13)), (at(23, 14), at(23, 15))] == [line.span for line in one.lines]
-    assert [None, 0] == [line.after for line in one.lines]
+    assert [(at(23, 9), at(23, 13)), (at(23, 14), at(23, 15))] == [line.span for line in standing.lines]
+    assert [None, 0] == [line.after for line in standing.lines]
 
 
 def test_a_delay_goes_through_the_route_and_over_to_other_orders(works: Works, people: dict[str, int]) -> None:
@@ -106,8 +106,8 @@ def test_a_wait_for_the_person_holds_up_more_than_short_work(works: Works, peopl
         sent = order(operations, id=f"order-{number}", number=str(number), wanted=at(23))
         promise = works.assign(sent, route=ROUTE)[0].promise
         assert promise is not None and promise.bottleneck is not None
-        found = shown(works)[str(number)][3]
-        assert (expected[number], promise.bottleneck.position) == (found, expected[number].position)
+        hold_up = shown(works)[str(number)][3]
+        assert (expected[number], promise.bottleneck.position) == (hold_up, expected[number].position)
 
 
 def test_what_is_accepted_later_does_not_wait_for_its_person(works: Works, people: dict[str, int]) -> None:
@@ -164,9 +164,9 @@ def test_only_a_change_takes_a_number(works: Works, people: dict[str, int]) -> N
     (task,) = send(works, 2, ("Раскрой", 240))
 
     def save() -> dict[str, int]:
-        found = standings(works)
+        current = standings(works)
         with works.tools() as tools:
-            changes = {one.row.id: (one.to_compare(found.calendar), one.state == "done") for one in found.orders}
+            changes = {now.row.id: (now.to_compare(current.calendar), now.state == "done") for now in current.orders}
             tools.store.orders.save_standings(changes, works.clock())
             return {row.number: row.changed_no for row in tools.store.orders.list_open()}
 

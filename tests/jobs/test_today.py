@@ -16,10 +16,12 @@ from b24tools.cli import app
 from b24tools.core import errors
 from b24tools.jobs import load, today
 from b24tools.jobs.today import Before, Today
-from b24tools.render.today import data, describe_idle, describe_work, print_today, to_csv
+from b24tools.render.load import print_load
+from b24tools.render.today import data, describe_before, describe_idle, describe_work, print_today, to_csv
 from b24tools.render.today_sheets import draw_qr_code, to_html
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
+from b24tools.server.work_models import WorkList
 from tests.support.orders import MOSCOW, Clock, Works, order, rules
 
 HOUR = 3600
@@ -41,15 +43,15 @@ def listed(result: Today) -> list[tuple[str, str, str]]:
     """The pieces of work: title, from when, until when."""
     return [
         (job.task.title, f"{job.slot.start.astimezone(MOSCOW):%H:%M}", f"{job.slot.end.astimezone(MOSCOW):%H:%M}")
-        for one in result.lists
-        for job in one.jobs
+        for work_list in result.lists
+        for job in work_list.jobs
     ]
 
 
 @pytest.fixture
 def people(works: Works) -> dict[str, int]:
     """A cutter and an assembler."""
-    root = next(one.id for one in works.portal.departments.values() if one.name == "Производство")
+    root = next(department.id for department in works.portal.departments.values() if department.name == "Производство")
     return {
         name: works.portal.add_user("Иван", name, departments=[works.portal.add_department(name, parent=root).id]).id
         for name in ROUTE
@@ -58,8 +60,8 @@ def people(works: Works) -> dict[str, int]:
 
 def send(works: Works, *lines: tuple[str, float], number: str = "100", **changes: Any) -> list[int]:
     """Send an order of the route; the ids of its tasks."""
-    found = order(lines, number=number, id=f"11111111-2222-3333-4444-000000000{number}", **changes)
-    return [task.task_id or 0 for task in works.assign(found, route=ROUTE)[0].tasks]
+    sent = order(lines, number=number, id=f"11111111-2222-3333-4444-000000000{number}", **changes)
+    return [task.task_id or 0 for task in works.assign(sent, route=ROUTE)[0].tasks]
 
 
 def test_a_day_lists_slots_and_other_work_around_them(works: Works, people: dict[str, int]) -> None:
@@ -84,13 +86,15 @@ def test_the_list_agrees_with_the_load_of_the_day(works: Works, people: dict[str
     works.portal.add_task("Срочная", responsible=people["Раскрой"], creator=1, time_estimate=HOUR, deadline=at(23, 12))
     with works.tools(dry_run=True) as tools:
         loads = load.load(tools, rules(route=ROUTE), None)
-    cells = {one.id: {day.day: day.busy_s for day in one.days} for group in loads.groups for one in group.people}
+    cells = {who.id: {day.day: day.busy_s for day in who.days} for group in loads.groups for who in group.people}
     for day in (23, 24, 25):
-        sums = {one.person.id: one.busy_s for one in read(works, day=day).lists}
+        sums = {work_list.person.id: work_list.busy_s for work_list in read(works, day=day).lists}
         assert {id_: days[date(2026, 11, day)] for id_, days in cells.items()} == sums
 
 
-def test_what_was_put_outside_the_hours_is_in_the_list(works: Works, people: dict[str, int]) -> None:
+def test_what_was_put_outside_the_hours_is_in_the_list(
+    works: Works, people: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
     """Wholly or in part, over midnight too: it takes no working time, and is done when `load` and `orders` say."""
     first, second, third = send(works, ("Раскрой", 60), ("Раскрой", 240), ("Раскрой", 300))
     for task, start, end in (
@@ -105,16 +109,22 @@ def test_what_was_put_outside_the_hours_is_in_the_list(works: Works, people: dic
     assert [spans, [("00:00", "01:00")]] == [
         [(start, end) for _title, start, end in listed(day)] for day in (monday, tuesday)
     ]
-    jobs = [job for one in (*monday.lists, *tuesday.lists) for job in one.jobs]
+    jobs = [job for work_list in (*monday.lists, *tuesday.lists) for job in work_list.jobs]
     ids = [second, second, first, third, third]
     assert list(zip(ids, [HOUR, 0, 0, 0, 0], [False, True, True, False, True], strict=True)) == [
         (job.task.id, job.slot.work_s, job.slot.is_last) for job in jobs
     ]
     assert ["1 h, goes on", "outside the working hours"] == [describe_work(job) for job in jobs[:2]]
     with works.tools(dry_run=True) as tools:
-        found = load.load(tools, rules(route=ROUTE), "Раскрой").groups[0].people[0]
-        ends = {task.id: task.end for task in load.load(tools, rules(route=ROUTE), str(found.id)).tasks or ()}
-    assert ends == {job.task.id: job.slot.end for job in jobs if job.slot.is_last}
+        cutter = load.load(tools, rules(route=ROUTE), "Раскрой").groups[0].people[0]
+        one_load = load.load(tools, rules(route=ROUTE), str(cutter.id))
+    assert {job.task.id: job.slot.end for job in jobs if job.slot.is_last} == {
+        task.id: task.end for task in one_load.tasks or ()
+    }
+    assert {second: HOUR, first: 0, third: 0} == {task.id: task.left_s for task in one_load.tasks or ()}
+    assert HOUR == one_load.groups[0].people[0].open_s
+    print_load(one_load, MOSCOW, "https://portal.example", works.clock.now)
+    assert 2 == capsys.readouterr().out.count("outside the working hours")
 
 
 def test_what_comes_before_is_named_as_long_as_it_is_not_done(works: Works, people: dict[str, int]) -> None:
@@ -135,6 +145,30 @@ def test_what_comes_before_is_named_as_long_as_it_is_not_done(works: Works, peop
     works.portal.act("tasks.task.complete", {"taskId": first}, user_id=1)
     (job,) = read(works, "Сборка").lists[0].jobs
     assert (None, at(24, 9), True) == (job.before, job.slot.start, job.is_late)
+
+
+@pytest.mark.parametrize("what", ["outside", "deferred"])
+def test_what_comes_before_is_named_though_nobody_knows_when_it_is_done(
+    works: Works, people: dict[str, int], what: str
+) -> None:
+    """Somebody outside production has it, or it was put off: nobody shall begin with what comes after it."""
+    first, _second = send(works, ("Раскрой", 240), ("Сборка", 60))
+    person = "Иван Раскрой"
+    if what == "outside":
+        office = works.portal.add_department("Контора").id
+        other, person = works.portal.add_user("Анна", "Чужая", departments=[office]).id, "Анна Чужая"
+        works.portal.act("tasks.task.delegate", {"taskId": first, "userId": other}, user_id=people["Раскрой"])
+    else:
+        works.portal.act("tasks.task.defer", {"taskId": first}, user_id=1)
+    found = read(works, "Сборка")
+    (job,) = found.lists[0].jobs
+    assert Before(first, "Раскрой", person, None) == job.before
+    assert f"Раскрой, {person}, not known when" == describe_before(job, found, MOSCOW)
+    (answered,) = data(found, MOSCOW)[0]["tasks"]
+    assert WorkList.model_validate(data(found, MOSCOW)[0]).tasks[0].after is not None
+    assert {"task_id": first, "position": "Раскрой", "person": person, "ready": None} == answered["after"]
+    works.portal.act("tasks.task.complete", {"taskId": first}, user_id=1)
+    assert read(works, "Сборка").lists[0].jobs[0].before is None
 
 
 def test_the_json_of_today(works: Works, people: dict[str, int]) -> None:
@@ -177,9 +211,9 @@ def test_the_json_of_today(works: Works, people: dict[str, int]) -> None:
 def test_a_person_is_meant_by_name_or_id_and_a_department_with_all_below(works: Works, people: dict[str, int]) -> None:
     """As in `load`; of namesakes the ids are listed."""
     works.portal.add_user("Пётр", "Ученик", departments=[works.portal.users[people["Сборка"]].departments[0]])
-    assert ["Пётр Ученик"] == [one.person.name for one in read(works, "ученик").lists]
-    assert ["Иван Сборка", "Пётр Ученик"] == [one.person.name for one in read(works, "СБОРКА").lists]
-    assert ["Иван Раскрой"] == [one.person.name for one in read(works, str(people["Раскрой"])).lists]
+    assert ["Пётр Ученик"] == [work_list.person.name for work_list in read(works, "ученик").lists]
+    assert ["Иван Сборка", "Пётр Ученик"] == [work_list.person.name for work_list in read(works, "СБОРКА").lists]
+    assert ["Иван Раскрой"] == [work_list.person.name for work_list in read(works, str(people["Раскрой"])).lists]
     with pytest.raises(errors.ConfigError, match='there is no department and no person "Никто"'):
         read(works, "Никто")
     works.portal.add_user("Пётр", "Ученик", departments=[works.portal.users[people["Сборка"]].departments[0]])
@@ -188,6 +222,38 @@ def test_a_person_is_meant_by_name_or_id_and_a_department_with_all_below(works: 
         tools.directory.company(with_files=False, refresh=True)
         with pytest.raises(errors.ConfigError, match=r'several people are called "Ученик": Пётр Ученик \(#\d+\), Пётр'):
             today.read_today(tools, rules(), "Ученик")
+
+
+def test_who_is_given_work_from_outside_sees_it(works: Works, people: dict[str, int]) -> None:
+    """By B24_FALLBACK_USER, `--to`, or though never to be given any: under the own department, behind the others."""
+    office = works.portal.add_department("Контора").id
+    anna = works.portal.add_user("Анна", "Запасная", departments=[office]).id
+    boris = works.portal.add_user("Борис", "Названный", departments=[office]).id
+    works.portal.add_user("Вера", "Праздная", departments=[office])
+    excluded = frozenset({people["Сборка"]})
+    pins = {"Раскрой": boris, "Сборка": people["Сборка"]}
+    lines = [("Кузнец", 60.0), ("Раскрой", 120.0), ("Сборка", 180.0)]
+    works.assign(order(lines), fallback_user=anna, pins=pins, excluded=excluded)
+
+    def look(name: str | None = None) -> list[tuple[str, str, int]]:
+        with works.tools(dry_run=True) as tools:
+            chosen = rules(fallback_user=anna, excluded=excluded)
+            lists = today.read_today(tools, chosen, name).lists
+            loads = load.load(tools, chosen, name, by_name=True).groups
+        found = [(one.department.name, one.person.name, one.busy_s) for one in lists]
+        in_load = [(group.department.name, person.name) for group in loads for person in group.people]
+        assert in_load == [(department, person) for department, person, _busy_s in found]
+        return found
+
+    given = [("Контора", "Анна Запасная", HOUR), ("Контора", "Борис Названный", 2 * HOUR)]
+    assembler = ("Сборка", "Иван Сборка", 3 * HOUR)
+    assert [assembler, *given] == [one for one in look() if one in (assembler, *given)]
+    assert given == look()[-2:]
+    assert given == look("контора") == look(str(office))
+    assert [given[0]] == look("Запасная") == look(f"#{anna}")
+    assert [assembler] == look("Сборка") == look("Иван Сборка")
+    with pytest.raises(errors.ConfigError, match='there is no department and no person "Праздная"'):
+        look("Праздная")
 
 
 def test_a_day_off_names_the_next_working_day(works: Works, people: dict[str, int]) -> None:
@@ -226,7 +292,7 @@ def test_a_table_for_each_person_with_work_then_those_without(
     first, second = send(works, ("Раскрой", 600), ("Сборка", 60), customer="ООО «Ромашка»", wanted=at(23))
     cut, joint = f"Раскрой: 100 #{first}", f"Сборка: 100 #{second}"
     result = read(works)
-    ours = tuple(one for one in result.lists if one.person.id in people.values())
+    ours = tuple(work_list for work_list in result.lists if work_list.person.id in people.values())
     print_today(replace(result, lists=ours, warnings=("something is not known",)), MOSCOW)
     assert [
         "Monday, 23 November 2026",
@@ -263,7 +329,7 @@ def test_the_paper_has_a_sheet_for_each_person_with_work(works: Works, people: d
     page = to_html(read(works), MOSCOW)
     sheets = page.split('<section class="sheet"')[1:]
     names = [re.search("<h2>([^<]*)</h2>", sheet) for sheet in sheets]
-    with_work = [one.person.name for one in read(works).lists if one.jobs]
+    with_work = [work_list.person.name for work_list in read(works).lists if work_list.jobs]
     assert with_work == [name and name[1] for name in names]
     assert "<b>" not in page
     assert "&lt;i&gt; Праздный, Сборка: nothing planned" in page.split('class="idle notice"')[1]
@@ -318,8 +384,8 @@ def test_the_command(portal: Portal, capsys: pytest.CaptureFixture[str]) -> None
     envelope = json.loads(capsys.readouterr().out)
     assert ("today", ["2026-11-28"], [[]]) == (
         envelope["command"],
-        list({one["date"] for one in envelope["data"]}),
-        [one["tasks"] for one in envelope["data"]][:1],
+        list({work_list["date"] for work_list in envelope["data"]}),
+        [work_list["tasks"] for work_list in envelope["data"]][:1],
     )
     assert 0 == app.main(["today", "Сварщик"])
     said = capsys.readouterr()

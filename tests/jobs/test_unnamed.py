@@ -48,7 +48,7 @@ def close(opened: Store, counts: dict[int, int], first: int = 0) -> None:
     for number, at in enumerate(TIMES, 1):
         ids = {who: range(first + 10_000 * number + 100 * who, 10**9)[:count] for who, count in counts.items()}
         deadline = at + timedelta(days=4)
-        save(opened, [task(id_, who, at, deadline=deadline) for who, found in ids.items() for id_ in found])
+        save(opened, [task(id_, who, at, deadline=deadline) for who, theirs in ids.items() for id_ in theirs])
 
 
 def show(opened: Store) -> dict[str, object]:

@@ -50,8 +50,8 @@ def given(works: Works, minutes: float = 60, position: str = "Резчик", **c
 def told(works: Works, task: TaskResult) -> tuple[str, list[tuple[str, str]]]:
     """The explanation and each candidate's note."""
     with closing(read_store(works.folder / "b24tools.db", dry_run=True)) as opened:
-        found = data(why.explain(opened, task.task_id or 0, works.folder), MOSCOW)
-    return found["explanation"], [(one["name"], one["note"]) for one in found["candidates"]]
+        shown = data(why.explain(opened, task.task_id or 0, works.folder), MOSCOW)
+    return shown["explanation"], [(candidate["name"], candidate["note"]) for candidate in shown["candidates"]]
 
 
 def test_namesakes_are_told_apart_by_their_ids(works: Works) -> None:
@@ -174,11 +174,11 @@ def test_an_operation_that_waited_is_told(works: Works) -> None:
 
 def test_what_is_told_is_as_it_was(works: Works) -> None:
     """Renamed, dismissed, moved and busy since: the decision stays."""
-    one, _two = shop(works, "Первый", "Второй")
+    first, _second = shop(works, "Первый", "Второй")
     task = given(works)
     before = told(works, task)
-    works.portal.users[one].last_name = "Другой"
-    works.portal.users[one].active = False
+    works.portal.users[first].last_name = "Другой"
+    works.portal.users[first].active = False
     works.portal.tasks[task.task_id or 0].responsible = 1
     works.clock.now += timedelta(days=30)
     given(works)
@@ -189,9 +189,9 @@ def find_now(works: Works, task_id: int, opted_out: int = 0) -> tuple[Any, list[
     """`now` of the JSON, and what the screen and the page say beside the decision."""
     with closing(open_store(works.folder / "b24tools.db")) as opened:
         opened.settings.save("opted_out_users", str(opted_out or ""))
-        found = why.explain(opened, task_id, works.folder)
-    page = str(to_html(found, MOSCOW, "/", {}))
-    shown = data(found, MOSCOW)
+        explained = why.explain(opened, task_id, works.folder)
+    page = str(to_html(explained, MOSCOW, "/", {}))
+    shown = data(explained, MOSCOW)
     decided = shown["explanation"].splitlines()
     said = [unescape(text) for text in re.findall("<p>([^<]*)</p>", page)]
     assert decided == said[: len(decided)]
@@ -215,52 +215,52 @@ def save_closed(works: Works, task_id: int, responsible: int) -> None:
 
 def test_who_has_the_task_by_now_is_said_where_the_database_knows(works: Works) -> None:
     """Nothing while all is as it was decided; then what `orders` saw, and who closed it."""
-    one, two = shop(works, "Первый", "Второй")
+    first, second = shop(works, "Первый", "Второй")
     task = given(works).task_id or 0
     look_at_orders(works)
     assert (None, []) == find_now(works, task)
-    works.portal.tasks[task].responsible = two
+    works.portal.tasks[task].responsible = second
     look_at_orders(works)
-    moved = {"responsible": {"id": two, "name": "Иван Второй"}, "start": None, "finish": None, "closed_at": None}
+    moved = {"responsible": {"id": second, "name": "Иван Второй"}, "start": None, "finish": None, "closed_at": None}
     assert (moved, ["By now it is Иван Второй's, as `orders` saw on 23.11 07:02."]) == find_now(works, task)
     with works.tools() as tools, tools.store.transaction():
         for seen_at in (at(23, 6), works.clock.now):  # before the decision nothing was seen of its task
             tools.store.database.execute("UPDATE orders SET changed_at = ?", [to_text(seen_at)])
             assert (seen_at < at(23, 7)) is (why.explain(tools.store, task, works.folder).now is None)
-    save_closed(works, task, two)
+    save_closed(works, task, second)
     closed = moved | {"closed_at": "2026-11-23T12:00:00+03:00"}
     assert (closed, ["It was closed on 23.11 12:00, by Иван Второй."]) == find_now(works, task)
-    for person in (one, two):
+    for person in (first, second):
         assert (None, []) == find_now(works, task, opted_out=person)
 
 
 def test_a_closing_of_the_chosen_person_and_a_longer_plan_differ_from_the_decision(works: Works) -> None:
     """The dates are those that were written last."""
-    (one,) = shop(works, "Первый")
+    (cutter,) = shop(works, "Первый")
     task = works.assign(order([("Резчик", 60)]))[0].tasks[0].task_id or 0
     works.assign(order([("Резчик", 120)]))
-    now = {"responsible": {"id": one, "name": "Иван Первый"}, "start": "2026-11-23T09:00:00+03:00"}
+    now = {"responsible": {"id": cutter, "name": "Иван Первый"}, "start": "2026-11-23T09:00:00+03:00"}
     now |= {"finish": "2026-11-23T11:00:00+03:00", "closed_at": None}
     said = ["By now it is Иван Первый's, from 23.11 09:00 to 23.11 11:00, as b24tools wrote it last."]
     assert (now, said) == find_now(works, task)
-    save_closed(works, task, one)
+    save_closed(works, task, cutter)
     now |= {"closed_at": "2026-11-23T12:00:00+03:00"}
     assert (now, ["It was closed on 23.11 12:00, by Иван Первый."]) == find_now(works, task)
-    assert (None, []) == find_now(works, task, opted_out=one)
+    assert (None, []) == find_now(works, task, opted_out=cutter)
 
 
 def test_of_a_run_that_was_cut_only_the_decision_that_was_written_counts(works: Works) -> None:
     """Planned for one person, then for another: the task's own is told."""
-    one, two = shop(works, "Первый", "Второй")
+    first, second = shop(works, "Первый", "Второй")
     number = "cut"
     small = order([("Резчик", 60)], id=number)
     works.portal.scopes = [name for name in works.portal.scopes if name != "sonet_group"]
     with pytest.raises(Exception, match="scope"):
         works.assign(small)
     works.portal.scopes = [*works.portal.scopes, "sonet_group"]
-    works.portal.users[one].active = False
+    works.portal.users[first].active = False
     task = works.assign(small)[0].tasks[0]
-    assert (task.responsible, told(works, task)[1]) == ((two, "Иван Второй"), [("Иван Второй", "chosen")])
+    assert (task.responsible, told(works, task)[1]) == ((second, "Иван Второй"), [("Иван Второй", "chosen")])
 
 
 def test_what_the_portal_refused_was_given_to_nobody(works: Works) -> None:
@@ -298,7 +298,7 @@ def test_records_of_older_versions_are_read(works: Works) -> None:
         six, seven = (f"2026-11-23T0{hour}:00:00+00:00" for hour in (6, 7))
         able = {"id": 8, "name": "Юрин", "free": six, "start": six, "finish": seven, "open_s": 0, "note": ""}
         record = {"id": 7, "name": "Ёлкин", "free": None, "start": None, "finish": None, "open_s": 0, "note": "away"}
-        candidates = [one | {"absent": []} for one in (able, record)]
+        candidates = [candidate | {"absent": []} for candidate in (able, record)]
         opened.database.insert(
             "decisions",
             [
@@ -306,8 +306,8 @@ def test_records_of_older_versions_are_read(works: Works) -> None:
                 | {"responsible_id": 8, "reason": "only", "candidates": json.dumps(candidates)}
             ],
         )
-        found = why.explain(opened, 5, works.folder)
-    assert ("Сварщик", None, ("unable",)) == (found.position, found.work_s, found.candidates[1].causes)
+        explained = why.explain(opened, 5, works.folder)
+    assert ("Сварщик", None, ("unable",)) == (explained.position, explained.work_s, explained.candidates[1].causes)
 
 
 # at the command line
@@ -348,11 +348,11 @@ def test_the_screen_of_why(works: Works, decided: TaskResult, capsys: pytest.Cap
 def test_the_json_of_why(works: Works, decided: TaskResult, capsys: pytest.CaptureFixture[str]) -> None:
     """As the contract has it, and the sentences beside."""
     status, out, _err = run(works, capsys, str(decided.task_id), "--json")
-    found = json.loads(out)
-    explanation = found["data"].pop("explanation")
-    ids = [one["id"] for one in found["data"]["candidates"]]
+    envelope = json.loads(out)
+    explanation = envelope["data"].pop("explanation")
+    ids = [candidate["id"] for candidate in envelope["data"]["candidates"]]
     assert (0, 2) == (status, len(explanation.splitlines()))
-    assert found == {
+    assert envelope == {
         "version": 1,
         "command": "why",
         "ok": True,
@@ -405,10 +405,10 @@ def test_a_task_of_others_cannot_be_explained(works: Works, capsys: pytest.Captu
 def test_an_adopted_task_has_no_reason(works: Works, capsys: pytest.CaptureFixture[str]) -> None:
     """The replaced service chose its person."""
     shop(works, "Первый")
-    one = order([("Резчик", 60)])
-    title = task_fields.title(one, one.lines[0])
+    sent = order([("Резчик", 60)])
+    title = task_fields.title(sent, sent.lines[0])
     old = works.portal.add_task(title, responsible=1, creator=1, group=1, created_at=at(21))
-    assert "adopted" == works.assign(one)[0].tasks[0].outcome
+    assert "adopted" == works.assign(sent)[0].tasks[0].outcome
     status, _out, err = run(works, capsys, str(old.id))
     assert (2, True) == (status, "took it over with the person it had" in err)
 
@@ -431,8 +431,8 @@ def test_why_of_a_whole_order(works: Works, decided: TaskResult, capsys: pytest.
     number = decided.title.rpartition(": ")[2]
     status, out, err = run(works, capsys, "--order", number)
     assert (0, "", run(works, capsys, str(decided.task_id))[1]) == (status, err, out)
-    found = json.loads(run(works, capsys, "--order", number, "--json")[1])
-    assert [decided.task_id] == [one["task_id"] for one in found["data"]]
+    envelope = json.loads(run(works, capsys, "--order", number, "--json")[1])
+    assert [decided.task_id] == [row["task_id"] for row in envelope["data"]]
     works.assign(plain := order([("Резчик", 60)]))
     expected = run(works, capsys, "--order", plain.number)
     for spelling in (plain.number.lower(), "{" + plain.id.upper() + "}", plain.id.replace("-", "")):

@@ -202,10 +202,10 @@ def test_log_keeps_the_commands_as_they_were_carried_out(ask: Asker) -> None:
         "c": "no.such",
     }
     batch(ask, cmd)
-    found = [
-        (one.key, one.method, one.params, one.is_write, one.executed, one.outcome) for one in ask.portal.log[0].commands
+    logged = [
+        (row.key, row.method, row.params, row.is_write, row.executed, row.outcome) for row in ask.portal.log[0].commands
     ]
-    assert found == [
+    assert logged == [
         ("a", "tasks.task.get", {"taskId": "2", "select": ["ID"]}, False, True, "ok"),
         ("b", "tasks.task.delete", {"taskId": "2"}, True, True, "ok"),
         ("c", "no.such", {}, False, False, "ERROR_METHOD_NOT_FOUND"),

@@ -205,13 +205,13 @@ def test_hours_of_the_absence_chart_are_on_the_callers_clock() -> None:
     ]
 
 
-@pytest.mark.parametrize(("zone", "found"), [("Asia/Omsk", 1), ("", 1), ("Europe/Berlin", 0)])
-def test_the_last_day_of_a_bar_is_missed_by_a_caller_west_of_the_server(zone: str, found: int) -> None:
+@pytest.mark.parametrize(("zone", "bars"), [("Asia/Omsk", 1), ("", 1), ("Europe/Berlin", 0)])
+def test_the_last_day_of_a_bar_is_missed_by_a_caller_west_of_the_server(zone: str, bars: int) -> None:
     """Midnight there comes later than the bar's."""
     portal = new_portal()
     portal.owner.time_zone = zone
     portal.add_absence(2, date(2026, 12, 1), date(2026, 12, 4))
-    assert found == len(ask(portal, "2026-12-04", "2026-12-10"))
+    assert bars == len(ask(portal, "2026-12-04", "2026-12-10"))
 
 
 # whose clock
@@ -266,8 +266,8 @@ def test_input_without_an_offset_is_the_servers_clock_whatever_zone_is_in_force(
     asker = Asker(portal)
     fields = {"TITLE": "x", "RESPONSIBLE_ID": 2, "DEADLINE": "2026-11-20T18:00:00"}
     assert "2026-11-20T21:00:00+06:00" == asker.result("tasks.task.add", fields=fields)["task"]["deadline"]
-    found = [
+    answers = [
         asker.result("tasks.task.list", filter={"<=DEADLINE": f"2026-11-20T{clock}"}, select=["ID"])["tasks"]
         for clock in ("17:59:59", "18:00:00")
     ]
-    assert [0, 1] == [len(tasks) for tasks in found]
+    assert [0, 1] == [len(tasks) for tasks in answers]

@@ -97,7 +97,7 @@ def test_plant_has_work_of_every_kind(portal: Portal) -> None:
         "unplanned": [task for task in tasks if not task.end_plan],
         "elsewhere": [task for task in tasks if task.group != 1],
     }
-    assert {kind: bool(found) for kind, found in kinds.items()} == dict.fromkeys(kinds, True)
+    assert {kind: bool(of_kind) for kind, of_kind in kinds.items()} == dict.fromkeys(kinds, True)
     assert (len(portal.absences), len(portal.meetings)) == (3, 3)
     closed = [task for task in portal.tasks if task.status == 5]
     assert len(closed) == 60

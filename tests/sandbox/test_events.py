@@ -74,22 +74,22 @@ def test_events_go_out_once_in_their_order(portal: Portal) -> None:
     sent = deliver(portal, transport=httpx.MockTransport(answer))
 
     assert [("ONTASKADD", 202), ("ONTASKUPDATE", 202), ("ONTASKDELETE", 202)] == [
-        (one.event, status) for one, status in sent
+        (out.event, status) for out, status in sent
     ]
     assert {"application/x-www-form-urlencoded"} == {request.headers["content-type"] for request in seen}
     assert {"Bitrix24 Webhook Engine"} == {request.headers["user-agent"] for request in seen}
-    assert [one.task_id for one, _status in sent] == [payload.task_of(payload.read_body(one.content)) for one in seen]
+    assert [out.task_id for out, _status in sent] == [payload.task_of(payload.read_body(post.content)) for post in seen]
     assert [] == deliver(portal)
 
 
 def test_the_bodies_are_those_of_the_server(portal: Portal) -> None:
     """Key by key, in the order of the wire."""
-    for one in portal.outbox:
-        recorded = (Path(__file__).parent.parent / "data" / "events" / f"{one.event.lower()}.txt").read_text(
+    for out in portal.outbox:
+        recorded = (Path(__file__).parent.parent / "data" / "events" / f"{out.event.lower()}.txt").read_text(
             encoding="utf-8"
         )
         names = [pair.partition("=")[0] for pair in recorded.split("&")]
-        assert names == [pair.partition("=")[0] for pair in one.body.decode().split("&")]
+        assert names == [pair.partition("=")[0] for pair in out.body.decode().split("&")]
 
 
 def test_what_is_not_taken_is_lost(portal: Portal) -> None:
@@ -97,14 +97,14 @@ def test_what_is_not_taken_is_lost(portal: Portal) -> None:
     answers = iter([httpx.Response(500), httpx.ConnectError("refused"), httpx.ReadTimeout("slow")])
 
     def answer(_request: httpx.Request) -> httpx.Response:
-        found = next(answers)
-        if isinstance(found, Exception):
-            raise found
-        return found
+        reply = next(answers)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
     sent = deliver(portal, transport=httpx.MockTransport(answer))
 
-    assert [500, None, None] == [status for _one, status in sent]
+    assert [500, None, None] == [status for _out, status in sent]
     assert [] == portal.outbox
 
 
@@ -115,7 +115,7 @@ def test_an_address_that_is_none_stops_nothing(url: str) -> None:
     portal.add_handler(url, TOKEN, on=["ONTASKADD"])
     change(portal)
 
-    assert [("ONTASKADD", None)] == [(one.event, status) for one, status in deliver(portal)]
+    assert [("ONTASKADD", None)] == [(out.event, status) for out, status in deliver(portal)]
 
 
 def test_a_portal_on_a_port_sends_by_itself(portal: Portal) -> None:

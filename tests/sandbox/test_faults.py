@@ -149,8 +149,8 @@ def test_half_a_batch_goes_missing(door: Asker, executed: bool, tasks: int) -> N
     """Neither a result nor an error for the last command, with or without its work done."""
     door.portal.faults.add(Fault("half_batch", drop=1, executed=executed))
     maps = batch(door)
-    found = {name: list(values) for name, values in maps.items()}
-    assert found == {
+    keys = {name: list(values) for name, values in maps.items()}
+    assert keys == {
         "result": ["a", "b"],
         "result_error": [],
         "result_total": [],
@@ -214,8 +214,8 @@ def test_log_tells_what_befell_a_request(door: Asker) -> None:
         door.portal.faults.add(Fault(kind))
         with pytest.raises(LOST):
             add(door)
-    found = [(entry.ordinal, entry.outcome, entry.executed) for entry in door.portal.log]
-    assert (found, door.portal.writes()) == (
+    log = [(entry.ordinal, entry.outcome, entry.executed) for entry in door.portal.log]
+    assert (log, door.portal.writes()) == (
         [(1, "cut_before", False), (2, "cut_after", True)],
         [("tasks.task.add", {"fields": NEW})],
     )

@@ -271,11 +271,11 @@ def test_accessibility_looks_at_whole_days_and_hides_free_events(ask: Asker) -> 
     ask.portal.add_meeting(
         2, datetime(2026, 11, 20, 8, tzinfo=UTC), datetime(2026, 11, 20, 9, tzinfo=UTC), accessibility="free"
     )
-    found = [
+    counts = [
         len(ask.result("calendar.accessibility.get", users=[2], **{"from": first, "to": last})["2"])
         for first, last in (("2026-11-10", "2026-11-19"), ("2026-11-21", "2026-11-30"), ("2026-11-22", "2026-11-30"))
     ]
-    assert found == [0, 1, 0]
+    assert counts == [0, 1, 0]
 
 
 @pytest.mark.parametrize("missing", ["users", "from", "to"])

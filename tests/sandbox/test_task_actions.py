@@ -38,11 +38,11 @@ def test_statuses_move_by_their_methods(ask: Asker) -> None:
     """The whole walk, each step with the closing date it leaves."""
     add(ask, TASK_CONTROL="Y", CREATED_BY=2)
     steps = ("start", "pause", "defer", "start", "complete", "approve", "renew")
-    found = []
+    walk = []
     for step in steps:
         task = ask.result(f"tasks.task.{step}", taskId=1)["task"]
-        found.append((step, task["status"], task["closedDate"] is not None))
-    assert found == [
+        walk.append((step, task["status"], task["closedDate"] is not None))
+    assert walk == [
         ("start", "3", False), ("pause", "2", False), ("defer", "6", False), ("start", "3", False),
         ("complete", "4", True), ("approve", "5", True),
         ("renew", "2", False),

@@ -166,9 +166,9 @@ def test_order_sorts(ask: Asker, order: dict[str, str], expected: list[int]) -> 
 
 def test_without_order_rows_come_in_an_arbitrary_one(ask: Asker) -> None:
     """There is no ORDER BY then; here it is scrambled, the same way each time."""
-    found = ids(ask, order={})
-    assert (sorted(found), found != ALL, found != ALL[::-1]) == (ALL, True, True)
-    assert ids(ask, order={}) == found
+    unsorted = ids(ask, order={})
+    assert (sorted(unsorted), unsorted != ALL, unsorted != ALL[::-1]) == (ALL, True, True)
+    assert ids(ask, order={}) == unsorted
 
 
 @pytest.fixture
@@ -262,7 +262,7 @@ def test_indexes_follow_changes(ask: Asker) -> None:
     ask.result("tasks.task.delete", taskId=2)
     window = {">=CLOSED_DATE": "2026-11-18T12:00:00+03:00", "<CLOSED_DATE": "2026-11-18T12:00:01+03:00"}
     conditions: list[dict[str, Any]] = [{"XML_ID": ["1c:ab", "1c:cd"]}, {"XML_ID": "NEW"}, {"RESPONSIBLE_ID": [2, 5]}]
-    assert [ids(ask, filter=one) for one in [*conditions, window, {"ID": [1, 2]}]] == [[], [1], [1], [1, 5], [1]]
+    assert [ids(ask, filter=where) for where in [*conditions, window, {"ID": [1, 2]}]] == [[], [1], [1], [1, 5], [1]]
 
 
 def test_filter_dates_keep_their_seconds() -> None:
@@ -270,5 +270,5 @@ def test_filter_dates_keep_their_seconds() -> None:
     portal = Portal(Clock())
     portal.add_task("x", responsible=1, status=5, closed_at=datetime(2026, 11, 18, 8, 0, 30, tzinfo=UTC))
     ask = Asker(portal)
-    found = [ids(ask, filter={">=CLOSED_DATE": f"2026-11-18T08:00:{second}Z"}) for second in (30, 31)]
-    assert found == [[1], []]
+    answers = [ids(ask, filter={">=CLOSED_DATE": f"2026-11-18T08:00:{second}Z"}) for second in (30, 31)]
+    assert answers == [[1], []]

@@ -15,7 +15,7 @@ KEY = "1c:b7c57163-8c5d-11ef-905d-a41731192b22:7703741f-2084-46b1-9abd-c7df534df
 NEW = {"TITLE": "Сварить", "RESPONSIBLE_ID": 3}
 
 
-def found(ask: Asker, **conditions: Any) -> list[str]:
+def find(ask: Asker, **conditions: Any) -> list[str]:
     """Ids of the tasks a filter finds."""
     tasks = ask.result("tasks.task.list", filter=conditions, select=["ID"], order={"ID": "asc"})["tasks"]
     return [task["id"] for task in tasks]
@@ -29,7 +29,7 @@ def test_column_of_the_key_cuts_without_a_word(ask: Asker, width: int, stored: s
     updated = update(ask, 1, XML_ID="я" + KEY)["xmlId"]
     ask.portal.set_task(1, xml_id=added)
     assert (added, updated) == (stored, ("я" + KEY)[:width])
-    assert (found(ask, XML_ID=KEY), found(ask, XML_ID=stored)) == (["1"] if stored == KEY else [], ["1"])
+    assert (find(ask, XML_ID=KEY), find(ask, XML_ID=stored)) == (["1"] if stored == KEY else [], ["1"])
 
 
 def test_other_database_refuses_the_row(ask: Asker) -> None:
@@ -69,8 +69,8 @@ def test_zero_date_is_before_every_other_and_not_null(ask: Asker) -> None:
     ask.portal.set_task(3, closed_at=None)
     ask.portal.set_raw_date(1, "CLOSED_DATE", "0000-00-00 00:00:00")
     old = "2000-01-01T00:00:00+03:00"
-    assert (found(ask, **{">=CLOSED_DATE": old}), found(ask, **{"<CLOSED_DATE": old})) == (["2"], ["1"])
-    assert (found(ask, CLOSED_DATE=""), found(ask, **{"!CLOSED_DATE": ""})) == (["3"], ["1", "2"])
+    assert (find(ask, **{">=CLOSED_DATE": old}), find(ask, **{"<CLOSED_DATE": old})) == (["2"], ["1"])
+    assert (find(ask, CLOSED_DATE=""), find(ask, **{"!CLOSED_DATE": ""})) == (["3"], ["1", "2"])
     rows = ask.result("tasks.task.list", order={"CLOSED_DATE": "asc"})["tasks"]
     assert [row["id"] for row in rows] == ["3", "1", "2"]
 
@@ -145,7 +145,7 @@ def test_project_with_a_broken_chat_makes_the_task_and_answers_an_error(ask: Ask
         assert (maps["result"], maps["result_error"]) == ({"b": sorted(ask.portal.scopes)}, {"a": FAILED})
     else:
         assert ask.status_and_body("tasks.task.add", fields=fields) == (400, FAILED)
-    assert (found(ask, XML_ID="k"), ask.portal.tasks[1].tags, ask.portal.outbox) == (["1"], (), [])
+    assert (find(ask, XML_ID="k"), ask.portal.tasks[1].tags, ask.portal.outbox) == (["1"], (), [])
     assert (history_of(ask), ask.result("tasks.task.get", taskId=1)["task"]["chatId"]) == ([], None)
 
 
@@ -162,4 +162,4 @@ def test_ordered_error_after_the_work_leaves_a_whole_task(ask: Asker, batch: boo
     else:
         assert ask.status_and_body("tasks.task.add", fields=NEW | {"TAGS": ["a"], "XML_ID": "k"}) == (400, FAILED)
         add(ask)
-    assert (len(ask.portal.tasks), found(ask, XML_ID="k"), ask.portal.tasks[1].tags) == (2, ["1"], ("a",))
+    assert (len(ask.portal.tasks), find(ask, XML_ID="k"), ask.portal.tasks[1].tags) == (2, ["1"], ("a",))

@@ -132,8 +132,8 @@ def test_dates_of_a_project_are_shown_by_the_newer_list_only(ask: Asker) -> None
         ],
         2,
     )
-    found = ask.result("socialnetwork.api.workgroup.list", filter={"NAME": "выставка"})
-    assert found == {"workgroups": [{"id": "1"}]}
+    answer = ask.result("socialnetwork.api.workgroup.list", filter={"NAME": "выставка"})
+    assert answer == {"workgroups": [{"id": "1"}]}
 
 
 def mandatory(ask: Asker) -> None:

@@ -275,10 +275,10 @@ def test_every_stamp_is_of_the_portals_clock(bare: Asker, clock: Clock) -> None:
 
 def test_paths_beyond_rest_are_not_found(bare: Asker) -> None:
     """REST 3.0 is not emulated either."""
-    found = [
+    statuses = [
         bare.request("GET", path).status_code for path in ("/x", f"/rest/api/1/{bare.portal.secret}/tasks.task.get")
     ]
-    assert found == [404, 404]
+    assert statuses == [404, 404]
 
 
 def test_51_requests_pass_before_the_rate_limit(bare: Asker, clock: Clock) -> None:

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from b24tools.assignment.report import OrderResult
-from b24tools.assignment.standing import read_standings
-from b24tools.assignment.team import find_team
+from b24tools.assignment.team import read_team
 from b24tools.assignment.tools import Tools
 from b24tools.jobs import assign, load, orders, replan, today
 from b24tools.onec import order as onec_order
@@ -22,6 +21,7 @@ from b24tools.sandbox.state import Portal
 from b24tools.scheduling.lane import Slot
 from tests.support.minute_plant import (
     DAY,
+    DEFERRED,
     IN_PROGRESS,
     PENDING,
     MinutePlant,
@@ -153,6 +153,8 @@ class LivingPlant:
             for key, (position, stage) in sent.lines.items():
                 if key not in there and key not in ours:
                     continue  # 1C has it no longer, nor has the portal
+                if key not in there and tasks[ours[key].id].status == DEFERRED and not sent.order.cancelled:
+                    continue  # or it is put off there
                 if not is_own:
                     stage = self.route.index(position) if position in self.route else None
                 lines.append((tasks[ours[key].id] if key in ours else None, stage))
@@ -578,7 +580,7 @@ class LivingPlant:
     def compare_today(self) -> None:
         """The work lists of three weeks: each task begins and ends there when `load` says, and days are as full."""
         rows = self.tools.store.orders.list_open()
-        standings, team = read_standings(self.tools, self.rules, rows), find_team(self.tools, self.rules, None)
+        standings, team = read_team(self.tools, self.rules, None, rows)
         slots: dict[int, list[Slot]] = {}
         for number in range(21):
             day = _day(self.now // DAY + number)

@@ -170,8 +170,8 @@ class Lane:
 
     @property
     def open(self) -> int:
-        """All that is left to do."""
-        return sum(map(self.left, self.tasks))
+        """The working time that is taken."""
+        return len(self.used)
 
     @property
     def free(self) -> int:

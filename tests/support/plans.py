@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from b24tools.assignment.standing import HoldUp, LineStanding, OrderStanding
 from b24tools.core.models import Department, Person, Status, Task
-from b24tools.jobs.plan_page import DepartmentPlan, PersonPlan, Work
+from b24tools.jobs.people_plans import DepartmentPlan, PersonPlan, Work
 from b24tools.scheduling.calendar import Interval, Shift, WorkCalendar
 from b24tools.scheduling.lane import Worker
 from b24tools.scheduling.workload import Workload

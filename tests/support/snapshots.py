@@ -72,7 +72,7 @@ class Collector:
         with closing(open_store(self.database)) as opened, self.client() as client:
             chosen = span or snapshot.due(opened, self.clock.now, self.zone)
             try:
-                rules = snapshot.Rules(self.zone, **values)
+                rules = snapshot.SnapshotRules(self.zone, **values)
                 return snapshot.take(opened, client, chosen, rules, now=self.clock, progress=progress)
             finally:
                 for thread in threading.enumerate():  # requests that nobody waits for any more

@@ -41,15 +41,15 @@ def read(
 
 def away(*rows: Any, **changes: Any) -> list[Absence]:
     """When person 7 is away; nothing is doubtful."""
-    found = read(*rows, **changes)
-    assert [] == found.warnings
-    return found.away[7]
+    absences = read(*rows, **changes)
+    assert [] == absences.warnings
+    return absences.away[7]
 
 
 def span(start: str, end: str, zone: tzinfo = MOSCOW, zone_to: tzinfo | None = None) -> Absence:
     """Between two wall clocks."""
-    ends = (datetime.fromisoformat(text).replace(tzinfo=one) for text, one in ((start, zone), (end, zone_to or zone)))
-    return Absence(*(one.astimezone(UTC) for one in ends))
+    ends = (datetime.fromisoformat(text).replace(tzinfo=tz) for text, tz in ((start, zone), (end, zone_to or zone)))
+    return Absence(*(moment.astimezone(UTC) for moment in ends))
 
 
 def stamp(text: str) -> int:
@@ -59,14 +59,14 @@ def stamp(text: str) -> int:
 
 def event(start: str, end: str, stamps: tuple[str, str] | None = None, **changes: Any) -> dict[str, Any]:
     """A timed event in Moscow; without stamps unless they are given."""
-    found = [str(stamp(one)) for one in stamps] if stamps else ["", ""]
+    seconds = [str(stamp(text)) for text in stamps] if stamps else ["", ""]
     row = {
         "ID": "1213",
         "NAME": "[Отсутствует]",
         "DATE_FROM": start,
         "DATE_TO": end,
-        "DATE_FROM_TS_UTC": found[0],
-        "DATE_TO_TS_UTC": found[1],
+        "DATE_FROM_TS_UTC": seconds[0],
+        "DATE_TO_TS_UTC": seconds[1],
         "~USER_OFFSET_FROM": 0,
         "~USER_OFFSET_TO": 0,
         "DT_SKIP_TIME": "N",
@@ -81,9 +81,9 @@ def event(start: str, end: str, stamps: tuple[str, str] | None = None, **changes
 
 def bar(start: str, end: str, stamps: tuple[str, str] | None = None) -> dict[str, Any]:
     """A bar of the absence chart."""
-    found = dict(zip(("FROM", "TO"), map(stamp, stamps), strict=True)) if stamps else {}
+    ends = dict(zip(("FROM", "TO"), map(stamp, stamps), strict=True)) if stamps else {}
     kind = {"ACCESSIBILITY": "absent", "IMPORTANCE": "normal"}
-    return {"FROM_HR": True, "ID": "55", "DT_FROM": start, "DT_TO": end, **kind, **found}
+    return {"FROM_HR": True, "ID": "55", "DT_FROM": start, "DT_TO": end, **kind, **ends}
 
 
 # one row
@@ -192,8 +192,8 @@ def test_only_rows_marked_absent_count(kind: str | None) -> None:
 def test_what_lies_beside_the_days_asked_for_is_left_out() -> None:
     """The portal is asked for a day more at each end; what reaches into the window is whole."""
     rows = [
-        event(f"{one}:00:00", f"{other}:00:00")
-        for one, other in (
+        event(f"{start}:00:00", f"{end}:00:00")
+        for start, end in (
             ("22.11.2026 09", "22.11.2026 23"),
             ("22.11.2026 09", "23.11.2026 01"),
             ("23.02.2027 23", "24.02.2027 05"),
@@ -207,9 +207,9 @@ def test_rows_may_come_as_an_object_and_nobody_as_a_list() -> None:
     """PHP arrays; a key that is no person's id breaks nothing."""
     row = event("05.12.2026 09:00:00", "05.12.2026 10:00:00")
     answers: list[Any] = [{"7": {"2": row}, "8": False, "x": []}, [], {"9": [row]}]
-    one = span("2026-12-05T09:00", "2026-12-05T10:00")
-    found = read_absences(answers, FIRST, LAST, days_in=MOSCOW, clock_in=MOSCOW)
-    assert {7: [one], 8: [], 0: [], 9: [one]} == found.away
+    absence = span("2026-12-05T09:00", "2026-12-05T10:00")
+    absences = read_absences(answers, FIRST, LAST, days_in=MOSCOW, clock_in=MOSCOW)
+    assert {7: [absence], 8: [], 0: [], 9: [absence]} == absences.away
 
 
 @pytest.mark.parametrize(
@@ -227,9 +227,9 @@ def test_rows_may_come_as_an_object_and_nobody_as_a_list() -> None:
 def test_absences_that_cannot_be_read_are_named(row: dict[str, Any]) -> None:
     """They stop nothing, the others count."""
     good = event("16.12.2026 09:00:00", "16.12.2026 10:00:00")
-    found = read(row, good, "x", None, event("?", "?", ACCESSIBILITY="busy"))
-    assert [span("2026-12-16T09:00", "2026-12-16T10:00")] == found.away[7]
-    (warning,) = found.warnings
+    absences = read(row, good, "x", None, event("?", "?", ACCESSIBILITY="busy"))
+    assert [span("2026-12-16T09:00", "2026-12-16T10:00")] == absences.away[7]
+    (warning,) = absences.warnings
     start = row.get("DATE_FROM") or row.get("DT_FROM")
     assert f"dates of absences cannot be read, these absences are not counted: {start} – " in warning
 
@@ -242,16 +242,16 @@ FEBRUARY, JANUARY = span("2027-02-01T09:00", "2027-02-01T10:00"), span("2027-01-
 
 def test_where_nothing_decides_both_readings_are_absence() -> None:
     """And that is said, with the dates; the order stays unknown."""
-    found = read(TWOFOLD)
-    assert ([FEBRUARY, JANUARY], "") == (found.away[7], found.order)
-    (warning,) = found.warnings
+    absences = read(TWOFOLD)
+    assert ([FEBRUARY, JANUARY], "") == (absences.away[7], absences.order)
+    (warning,) = absences.warnings
     assert "can be read in two ways (01/02/2027 09:00:00 – 01/02/2027 10:00:00)" in warning
 
 
 def test_a_day_that_is_its_month_has_one_reading() -> None:
     """Nothing to decide, and nothing to learn."""
-    found = read(event("02/02/2027 09:00:00", "02/02/2027 10:00:00"))
-    assert ([span("2027-02-02T09", "2027-02-02T10")], "", []) == (found.away[7], found.order, found.warnings)
+    absences = read(event("02/02/2027 09:00:00", "02/02/2027 10:00:00"))
+    assert ([span("2027-02-02T09", "2027-02-02T10")], "", []) == (absences.away[7], absences.order, absences.warnings)
 
 
 @pytest.mark.parametrize(
@@ -286,39 +286,39 @@ def test_one_date_shows_the_order_of_all(row: dict[str, Any], order: str, expect
     """A meeting's too, and another person's; and what was remembered counts no more."""
     for known in ("", "DMY", "MDY"):
         answers: list[Any] = [{"7": [TWOFOLD]}, {"8": [row | {"ACCESSIBILITY": kind}]}]
-        found = read_absences(answers, FIRST, LAST, days_in=MOSCOW, clock_in=MOSCOW, order=known)
-        assert ([expected], order, []) == (found.away[7], found.order, found.warnings)
+        absences = read_absences(answers, FIRST, LAST, days_in=MOSCOW, clock_in=MOSCOW, order=known)
+        assert ([expected], order, []) == (absences.away[7], absences.order, absences.warnings)
 
 
 @pytest.mark.parametrize(("known", "expected"), [("DMY", FEBRUARY), ("MDY", JANUARY)])
 def test_what_is_remembered_decides(known: str, expected: Absence) -> None:
     """Where the answer itself shows nothing."""
-    found = read(TWOFOLD, known=known)
-    assert ([expected], known, []) == (found.away[7], found.order, found.warnings)
+    absences = read(TWOFOLD, known=known)
+    assert ([expected], known, []) == (absences.away[7], absences.order, absences.warnings)
 
 
 def test_a_year_in_front_says_nothing_of_the_others() -> None:
     """One odd row among those of the site: the others are read as the site writes them."""
     rows = [event("16/02/2027 09:00:00", "16/02/2027 10:00:00"), event("2027-02-17 09:00:00", "2027-02-17 10:00:00")]
-    found = read(*rows, TWOFOLD)
+    absences = read(*rows, TWOFOLD)
     days = [span(f"2027-02-{day}T09:00", f"2027-02-{day}T10:00") for day in (16, 17)]
-    assert ([*days, FEBRUARY], "DMY", []) == (found.away[7], found.order, found.warnings)
+    assert ([*days, FEBRUARY], "DMY", []) == (absences.away[7], absences.order, absences.warnings)
 
 
 def test_dates_that_contradict_each_other_decide_nothing() -> None:
     """Each is read as it must be; both readings of the others count, whatever was remembered."""
     rows = [event("16/02/2027 09:00:00", "16/02/2027 10:00:00"), event("02/17/2027 09:00:00", "02/17/2027 10:00:00")]
-    found = read(*rows, TWOFOLD, known="DMY")
+    absences = read(*rows, TWOFOLD, known="DMY")
     days = [span(f"2027-02-{day}T09:00", f"2027-02-{day}T10:00") for day in (16, 17)]
-    assert ([*days, FEBRUARY, JANUARY], "", 1) == (found.away[7], found.order, len(found.warnings))
+    assert ([*days, FEBRUARY, JANUARY], "", 1) == (absences.away[7], absences.order, len(absences.warnings))
 
 
 def test_of_two_readings_only_those_inside_the_days_asked_for_block_time() -> None:
     """The other one lies just before them: near enough not to be ruled out, but no doubt is left."""
-    found = read(event("12/01/2027 09:00:00", "12/01/2027 10:00:00"), first=date(2027, 12, 3))
-    assert ([], []) == (found.away[7], found.warnings)
-    found = read(TWOFOLD, first=date(2027, 1, 4))
-    assert ([FEBRUARY], "", []) == (found.away[7], found.order, found.warnings)
+    absences = read(event("12/01/2027 09:00:00", "12/01/2027 10:00:00"), first=date(2027, 12, 3))
+    assert ([], []) == (absences.away[7], absences.warnings)
+    absences = read(TWOFOLD, first=date(2027, 1, 4))
+    assert ([FEBRUARY], "", []) == (absences.away[7], absences.order, absences.warnings)
 
 
 # as the sandbox has them, which says when as the portal does
@@ -363,26 +363,26 @@ def occasions(meeting: Meeting, beyond: int) -> list[tuple[datetime, datetime]]:
     days = range(-beyond, max(0, (LAST - meeting.start.date()).days + 2))
     starts = [meeting.start + timedelta(days=number) for number in days]
     return [
-        (one, one + length)
-        for one in starts
-        if (meeting.until is None or one.date() <= until)
-        and (meeting.repeats == "daily" or one.weekday() in meeting.weekdays)
+        (start, start + length)
+        for start in starts
+        if (meeting.until is None or start.date() <= until)
+        and (meeting.repeats == "daily" or start.weekday() in meeting.weekdays)
     ]
 
 
 def expected(portal: Portal, days_in: ZoneInfo, beyond: int = 0) -> set[Absence]:
     """When person 2 is away within the days asked for."""
-    found: set[Absence] = set()
+    absences: set[Absence] = set()
     for meeting in portal.meetings:
         zone = days_in if meeting.whole_day else ZoneInfo(str(meeting.zone))
-        found |= {span(one.isoformat(), other.isoformat(), zone) for one, other in occasions(meeting, beyond)}
+        absences |= {span(first.isoformat(), last.isoformat(), zone) for first, last in occasions(meeting, beyond)}
     for chart in portal.absences:
         ends = [datetime.fromtimestamp(at, portal.server_zone) for at in (chart.start, chart.end)]
-        days = [(one.date() + timedelta(days=number)).isoformat() for number, one in enumerate(ends)]
-        is_whole = all(one.time() == time() for one in ends)
-        found.add(span(days[0], days[1], days_in) if is_whole else Absence(*(one.astimezone(UTC) for one in ends)))
+        days = [(edge.date() + timedelta(days=number)).isoformat() for number, edge in enumerate(ends)]
+        is_whole = all(edge.time() == time() for edge in ends)
+        absences.add(span(days[0], days[1], days_in) if is_whole else Absence(*(edge.astimezone(UTC) for edge in ends)))
     start, end = (datetime.combine(day, time(), days_in) for day in (FIRST, LAST + timedelta(days=1)))
-    return {one for one in found if one.start < end and one.end > start}
+    return {absence for absence in absences if absence.start < end and absence.end > start}
 
 
 def ask(portal: Portal) -> Any:
@@ -498,17 +498,17 @@ def test_how_the_site_writes_dates_is_remembered(works: Works, monkeypatch: pyte
         person, second_of_january.start, second_of_january.end, accessibility="absent", zone="Europe/Moscow"
     )
 
-    def found() -> tuple[list[Absence], int]:
+    def look() -> tuple[list[Absence], int]:
         with works.tools(dry_run=True) as tools:
             seen = load.load(tools, rules(), "Резчик")
         return [Absence(*ends) for ends in seen.groups[0].people[0].absences], len(seen.warnings)
 
-    assert ([second_of_january, first_of_february], 1) == found()
+    assert ([second_of_january, first_of_february], 1) == look()
     assert 1 == len(planned(works, 8).warnings)
     works.portal.add_meeting(
         person, datetime(2026, 12, 16, 9, tzinfo=MOSCOW), datetime(2026, 12, 16, 10, tzinfo=MOSCOW)
     )
     assert () == planned(works, 8).warnings
     works.portal.meetings.pop()
-    assert ([second_of_january], 0) == found()
+    assert ([second_of_january], 0) == look()
     assert () == planned(works, 8).warnings

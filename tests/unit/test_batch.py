@@ -28,7 +28,7 @@ CUT = httpx.ReadTimeout("", request=httpx.Request("POST", f"https://x.ru/{SECRET
 
 def seen(answers: Iterable[Answer]) -> list[Any]:
     """Each answer as its result, or as the kind and the text of its error."""
-    return [(type(one.error), str(one.error)) if one.error else one.result for one in answers]
+    return [(type(answer.error), str(answer.error)) if answer.error else answer.result for answer in answers]
 
 
 def test_commands_travel_as_encoded_strings_under_their_keys() -> None:
@@ -155,7 +155,7 @@ def test_what_refers_to_a_command_that_is_left_out_is_not_sent() -> None:
         (errors.PortalBusy, "disk.storage.getlist: blocked by the portal for 51 min more"),
         (errors.PortalError, "disk.folder.getchildren: not run: the command it refers to was not sent"),
         3,
-    ] == seen(one.item for one in (storage, folder, other))
+    ] == seen(pending.item for pending in (storage, folder, other))
 
 
 def test_a_blocked_method_is_waited_for_before_its_batch() -> None:
@@ -216,7 +216,7 @@ def test_a_batch_that_fails_as_a_whole_leaves_its_error_with_each_command() -> N
     asked = [batch.add(command) for command in (*[GET] * 51, Query("user.get", {"FILTER": []}))]
     with pytest.raises(errors.PortalDenied):
         batch.send()
-    assert [errors.PortalDenied] * 52 == [type(one.error) for one in asked]
+    assert [errors.PortalDenied] * 52 == [type(pending.error) for pending in asked]
 
 
 def test_commands_that_stay_without_an_answer_end_as_busy() -> None:

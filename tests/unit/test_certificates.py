@@ -98,4 +98,4 @@ def test_a_system_that_verifies_by_itself_is_asked(monkeypatch: pytest.MonkeyPat
                 thread.join()
 
     assert "Windows" == certificates.name_store()
-    assert [False, True] == [is_trusted(certificates.open_trust(one)) for one in (None, bundle)]
+    assert [False, True] == [is_trusted(certificates.open_trust(file)) for file in (None, bundle)]

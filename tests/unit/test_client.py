@@ -162,7 +162,7 @@ LIMIT = error("QUERY_LIMIT_EXCEEDED", "Too many requests", 503)
 COMMAND = Query("tasks.task.add", {"fields": {"TITLE": "x"}})
 
 
-@pytest.mark.parametrize("ask", [lambda one: one.call("tasks.task.add"), lambda one: send(one, COMMAND)])
+@pytest.mark.parametrize("ask", [lambda c: c.call("tasks.task.add"), lambda c: send(c, COMMAND)])
 def test_a_lost_write_tells_when_it_left(ask: Callable[[Client], object]) -> None:
     """Not when it was asked for: limits are waited for before it."""
     time, script = FakeTime(), Script(LIMIT, LIMIT, httpx.ReadError("reset", request=REQUEST))
@@ -179,7 +179,7 @@ def test_a_write_lost_from_a_batchs_answer_tells_when_it_left() -> None:
     assert lost.sent_at == datetime.fromtimestamp(START + 0.5, UTC)
 
 
-@pytest.mark.parametrize("ask", [lambda one: one.call("user.get"), lambda one: send(one, Query("user.get"))])
+@pytest.mark.parametrize("ask", [lambda c: c.call("user.get"), lambda c: send(c, Query("user.get"))])
 def test_a_portal_that_cannot_be_reached_is_told_with_the_mend(ask: Callable[[Client], object]) -> None:
     """That calls go in batches is no business of people."""
     trouble = httpx.ConnectError("[Errno -2] Name or service not known", request=REQUEST)
@@ -492,8 +492,8 @@ def test_a_secret_repeated_by_the_portal_is_blanked() -> None:
 def test_a_secret_repeated_inside_a_batch_is_blanked() -> None:
     """In an item's error and in its result alike: both are quoted to people."""
     failed = {"c0": {"error": "X", "error_description": SECRET}}
-    found = {"result": {"c1": f"/rest/7/{SECRET}/y"}, "result_error": failed}
-    client = open_client(Script(ok(found)))
+    answer = {"result": {"c1": f"/rest/7/{SECRET}/y"}, "result_error": failed}
+    client = open_client(Script(ok(answer)))
     first, second = send(client, Query("user.get"), Query("profile"))
     assert ("user.get: *** (X)", "/rest/7/***/y") == (str(first.error), second.result)
 

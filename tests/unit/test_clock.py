@@ -97,7 +97,7 @@ def test_the_week_before_is_read_until_a_run_that_can_be_dated_has_covered_it(wo
     works.since(2026, 1, 1)
     set_clocks(works, FRIDAY)
     assert [["2026-W46", "2026-W47"], ["2026-W47"]] == [
-        [one.week.label for one in works.take().weeks] for _run in range(2)
+        [row.week.label for row in works.take().weeks] for _run in range(2)
     ]
 
 
@@ -133,8 +133,8 @@ def test_a_run_killed_in_the_future_is_not_taken_up(works: Collector, monkeypatc
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(SnapshotRuns, "finish", die)
             works.take(span)
-        found = begun(FRIDAY)
-        assert expected == (found and found.id)
+        run = begun(FRIDAY)
+        assert expected == (run and run.id)
 
 
 # how old the data are
@@ -179,9 +179,9 @@ def test_an_event_from_the_future_makes_nothing_young(status: str, as_of: int) -
 @pytest.fixture
 def here(tmp_path: Path) -> Listener:
     """The demo plant with the right clock, in webhook mode, and a data folder whose clock need not be right."""
-    found = Listener(demo_company.build(Clock()), tmp_path, Clock())
-    found.switch("webhook")
-    return found
+    listener = Listener(demo_company.build(Clock()), tmp_path, Clock())
+    listener.switch("webhook")
+    return listener
 
 
 def run_ahead(here: Listener) -> None:
@@ -274,7 +274,7 @@ def test_a_clock_that_is_ahead_forgets_no_events(here: Listener) -> None:
     here.collector.take()
     assert ["done"] * 3 == here.statuses()
     run_right(here)
-    assert ["done"] * 2 == [one.status for one in listed(here, since=timedelta(hours=2))]
+    assert ["done"] * 2 == [event.status for event in listed(here, since=timedelta(hours=2))]
     portal_clock(here.portal).now += timedelta(days=31)
     run_right(here)
     here.collector.take()
@@ -300,11 +300,11 @@ def test_what_was_cached_in_the_future_is_read_again(tmp_path: Path, monkeypatch
         monkeypatch.setattr(time, "time", lambda: started + ahead.total_seconds())
         with works.tools() as tools, closing(OrgCache(tools.client, tmp_path / "cache", names)) as directory:
             company = directory.company(with_files=False)
-            found = company.fresh, directory.unstaffed_positions(), directory.open_counts(), tools.client.requests
+            seen = company.fresh, directory.unstaffed_positions(), directory.open_counts(), tools.client.requests
             directory.remember_unstaffed({"Лудильщик"})
             directory.remember_open_counts({7: 3})
             directory.remember_places(Places(1, None, None))
-            return found
+            return seen
 
     known = False, {"Лудильщик"}, {7: 3}, 0
     unknown = True, set[str](), dict[int, int](), 2

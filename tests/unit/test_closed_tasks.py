@@ -256,8 +256,8 @@ def test_a_time_begins_and_ends_anywhere_in_the_spans_of_the_index() -> None:
         save(opened, [task(number, 1, from_seconds(at)) for number, at in moments.items()])
         for start, end in product([*moments.values(), edge + 4 * closings.SPAN_S], repeat=2):
             expected = [number for number, at in moments.items() if start <= at < end]
-            found = opened.tasks.closed_ids(from_seconds(start), from_seconds(end))
-            assert ({1: expected} if expected else {}) == found
+            ids = opened.tasks.closed_ids(from_seconds(start), from_seconds(end))
+            assert ({1: expected} if expected else {}) == ids
             weeks = opened.work_history.by_week([1], [from_seconds(start), from_seconds(max(start, end))])
             assert {1: [(len(expected), 3600 * len(expected))]} == weeks
         firsts = [opened.work_history.first_closing(user_id) for user_id in (1, 2)]
@@ -276,7 +276,7 @@ def shell(path: Path, sql: str) -> list[list[str]]:
     """What the sqlite3 shell prints; on a server its rows as text."""
     if postgres.redirection is not None:
         rows = query(path, sql)
-        return [["" if one is None else str(one) for one in row] for row in rows]
+        return [["" if value is None else str(value) for value in row] for row in rows]
     program = shutil.which("sqlite3")
     if program is None:
         pytest.skip("no sqlite3 shell")

@@ -27,7 +27,7 @@ def problem(env: dict[str, str] | None = None, text: str = "") -> errors.ConfigE
 
 def test_every_setting_has_its_default() -> None:
     """What spec and README promise."""
-    found = load({"B24_DATA_DIR": "/data"})
+    loaded = load({"B24_DATA_DIR": "/data"})
     assert {
         "webhook_url": None,
         "outgoing_token": None,
@@ -62,14 +62,14 @@ def test_every_setting_has_its_default() -> None:
         "directory_cache_h": 24.0,
         "people_cache_h": 4.0,
         "profile": "",
-    } == {name: getattr(found, name) if name != "zone" else str(found.zone) for name in config.Settings.model_fields}
-    assert (300, Path("/data/b24tools.db")) == (found.step_s, found.database)
+    } == {name: getattr(loaded, name) if name != "zone" else str(loaded.zone) for name in config.Settings.model_fields}
+    assert (300, Path("/data/b24tools.db")) == (loaded.step_s, loaded.database)
 
 
 def test_the_environment_wins_over_the_file() -> None:
     """And the file over the default."""
-    found = load({"B24_GROUP": "Из среды"}, "B24_GROUP=Из файла\nB24_FOLDER=Из файла\n")
-    assert ("Из среды", "Из файла") == (found.group, found.folder)
+    settings = load({"B24_GROUP": "Из среды"}, "B24_GROUP=Из файла\nB24_FOLDER=Из файла\n")
+    assert ("Из среды", "Из файла") == (settings.group, settings.folder)
 
 
 @pytest.mark.parametrize("empty", ["", "  ", "\t"])
@@ -201,13 +201,13 @@ NO_PAIR, NO_END = "this is not NAME=VALUE", "the quotes do not enclose the value
 def test_a_line_that_cannot_be_read_is_refused_and_hides_no_other(line: str, reason: str) -> None:
     """With file and line, never with the value. An open quote does not swallow what stands below."""
     Path(".env").write_text(f'# ours\n\n{line}\nB24_FOLDER="Файлы"\nB24_PARALLEL=many\n', encoding="utf-8")
-    found = config.inspect({})
+    inspection = config.inspect({})
 
     assert [f"{Path('.env').absolute()}, line 3: {reason}", "B24_PARALLEL"] == [
-        found.problems[0][1].message,
-        found.problems[1][0],
+        inspection.problems[0][1].message,
+        inspection.problems[1][0],
     ]
-    assert "Файлы" == found.settings.folder
+    assert "Файлы" == inspection.settings.folder
     with pytest.raises(errors.ConfigError, match="line 3") as caught:
         config.load({})
     assert "abc" not in caught.value.line
@@ -256,18 +256,18 @@ def test_what_has_no_effect_is_said() -> None:
 )
 def test_a_misspelt_setting_is_compared_by_what_is_its_own(name: str, nearest: str | None) -> None:
     """Not by the beginning that all have; what lacks a word, or has another, is another name."""
-    assert [nearest] == [one.nearest for one in config.inspect({name: "1"}).unknown]
+    assert [nearest] == [unknown.nearest for unknown in config.inspect({name: "1"}).unknown]
 
 
 def test_two_spellings_with_two_values_are_said() -> None:
     """The new one counts; nothing is said of equal values, nor of the environment, which wins over the file."""
     here = Path(".env").absolute()
     Path(".env").write_text(f"BITRIX_WEBHOOK={URL}\nBITRIX_WEBHOOK_URL={URL}x\nTZ_NAME=Asia/Omsk\n", "utf-8")
-    found = config.inspect({"B24_TZ": "Europe/Samara"})
+    inspection = config.inspect({"B24_TZ": "Europe/Samara"})
     text = (
         "BITRIX_WEBHOOK and BITRIX_WEBHOOK_URL are one setting and have two values; that of BITRIX_WEBHOOK_URL counts"
     )
-    assert ([f"{here}: {text}"], "Europe/Samara") == (found.warnings(), str(found.settings.zone))
+    assert ([f"{here}: {text}"], "Europe/Samara") == (inspection.warnings(), str(inspection.settings.zone))
     Path(".env").write_text("TZ_NAME=Asia/Omsk\nB24_TZ=Asia/Omsk\n", "utf-8")
     assert [] == config.inspect({}).warnings()
 
@@ -322,7 +322,7 @@ def test_the_file_is_looked_for_from_here_upwards(tmp_path: Path, monkeypatch: p
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
-    assert ["above", "chosen"] == [config.load(env={}, env_file=one).group for one in (None, tmp_path / "other.env")]
+    assert ["above", "chosen"] == [config.load(env={}, env_file=file).group for file in (None, tmp_path / "other.env")]
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name() -> None:
@@ -377,8 +377,8 @@ def test_a_missing_webhook_is_told_with_the_mend() -> None:
 def test_secrets_do_not_show() -> None:
     """Not in the text of the settings, whoever prints them."""
     names = ("BITRIX_WEBHOOK_URL", "BITRIX_OUTGOING_TOKEN", "B24_SERVE_TOKEN", "B24_BOARD_TOKEN")
-    found = load(dict.fromkeys(names, URL))
-    assert "s3cr3tc0de" not in f"{found!r} {found} {found.model_dump()}"
+    settings = load(dict.fromkeys(names, URL))
+    assert "s3cr3tc0de" not in f"{settings!r} {settings} {settings.model_dump()}"
 
 
 @pytest.mark.parametrize(
@@ -410,6 +410,6 @@ def test_a_path_in_a_file_is_meant_from_the_file(tmp_path: Path, monkeypatch: py
     below.mkdir(parents=True)
     (tmp_path / "here" / ".env").write_text("B24_DATA_DIR=playground\nB24_CA_BUNDLE=ca.pem\n", encoding="utf-8")
     monkeypatch.chdir(below)
-    found = config.load({})
-    assert (tmp_path / "here" / "playground", tmp_path / "here" / "ca.pem") == (found.data_dir, found.ca_bundle)
+    settings = config.load({})
+    assert (tmp_path / "here" / "playground", tmp_path / "here" / "ca.pem") == (settings.data_dir, settings.ca_bundle)
     assert below / "other" == config.load({"B24_DATA_DIR": "other"}).data_dir

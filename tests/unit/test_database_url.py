@@ -40,9 +40,9 @@ HERE = Path("/data")
 )
 def test_an_address_is_taken_apart(url: str, libpq: str, schema: str, shown: str) -> None:
     """The schema is ours, the rest is libpq's; neither password nor options are shown."""
-    found = read(url, HERE)
-    assert (DatabaseUrl(libpq, schema, HERE), shown) == (found, str(found))
-    assert "p%40x" not in repr(found) and "password" not in repr(found)
+    address = read(url, HERE)
+    assert (DatabaseUrl(libpq, schema, HERE), shown) == (address, str(address))
+    assert "p%40x" not in repr(address) and "password" not in repr(address)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_only_so_many_run_at_once(tmp_path: Path) -> None:
     """Each sees how many there are while it runs."""
     count = shell(f"cd {tmp_path}; touch $$; ls | wc -l; sleep 0.05; rm $$")
 
-    numbers = [int(one.out) for one in run_each({str(n): count for n in range(6)}, 2, 60)]
+    numbers = [int(answer.out) for answer in run_each({str(n): count for n in range(6)}, 2, 60)]
 
     assert 6 == len(numbers)
     assert {1, 2} >= set(numbers)

@@ -161,9 +161,9 @@ def test_what_is_no_event_is_unreadable(body: bytes, content_type: str) -> None:
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
 def test_a_compressed_body_is_named(pack: Callable[[bytes], bytes]) -> None:
     """400, with what to do."""
-    found = refusal(pack(UPDATE))
+    refused = refusal(pack(UPDATE))
 
-    assert (400, "the body cannot be read: it is compressed; send it as it is") == (found.status, found.message)
+    assert (400, "the body cannot be read: it is compressed; send it as it is") == (refused.status, refused.message)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ PAIR = st.tuples(
     st.binary()
     | st.text().map(lambda text: text.encode("utf-8", "replace"))
     | JSON.map(lambda value: json.dumps(value).encode())
-    | st.dictionaries(st.sampled_from(["event", "data", "auth", "ts"]), JSON).map(lambda one: json.dumps(one).encode())
+    | st.dictionaries(st.sampled_from(["event", "data", "auth", "ts"]), JSON).map(lambda doc: json.dumps(doc).encode())
     | st.lists(PAIR).map(lambda pairs: "&".join(f"{key}={value}" for key, value in pairs).encode("utf-8", "replace")),
     st.sampled_from(["", "application/json", "multipart/form-data"]),
 )
@@ -266,5 +266,5 @@ def test_no_body_brings_anything_but_a_refusal(body: bytes, content_type: str) -
         task_of(event)
     except Refusal as refusal:
         assert refusal.status in (400, 413, 422)
-    for found in replay_files.read("file", body):
-        assert (found.event is None) != (found.refusal is None)
+    for entry in replay_files.read("file", body):
+        assert (entry.event is None) != (entry.refusal is None)

@@ -28,13 +28,13 @@ Pieces = list[datetime]
 
 def pieces(away: Sequence[tuple[date, date]]) -> Pieces:
     """The starts of all five minutes that somebody works: Mon-Fri, 9-13 and 14-18 in Moscow, not while away."""
-    found = []
+    starts = []
     for day in (MONDAY.date() + timedelta(days=n) for n in range(DAYS)):
         if day.weekday() < 5 and not any(first <= day <= last for first, last in away):
             for hour in (9, 10, 11, 12, 14, 15, 16, 17):
                 begin = datetime.combine(day, time(hour), MOSCOW).astimezone(UTC)
-                found += [begin + n * STEP for n in range(12)]
-    return found
+                starts += [begin + n * STEP for n in range(12)]
+    return starts
 
 
 class Shop:
@@ -101,12 +101,12 @@ def moment(stamp: Any) -> datetime:
 
 def random_orders(chance: Random, shops: Sequence[Shop], numbers: range, now: datetime) -> list[onec_order.Order]:
     """Orders of one to four lines; every fifth is accepted only later."""
-    found = []
+    orders = []
     for number in numbers:
         lines = [(chance.choice(shops).name, 5 * chance.randint(1, LONGEST // 5)) for _ in range(chance.randint(1, 4))]
         later = now + timedelta(hours=chance.randrange(100)) if chance.random() < 0.2 else None
-        found.append(order(lines, id=f"order-{number}", number=f"{number}", accepted=later))
-    return found
+        orders.append(order(lines, id=f"order-{number}", number=f"{number}", accepted=later))
+    return orders
 
 
 def check_run(works: Works, shops: dict[str, Shop], orders: Sequence[onec_order.Order]) -> list[TaskResult]:
@@ -119,16 +119,16 @@ def check_run(works: Works, shops: dict[str, Shop], orders: Sequence[onec_order.
             open_tasks[task.responsible].append(task)
     taken = {user: busy_pieces(mine, open_tasks[user], now) for user, mine in people.items()}
     results = [task for result in works.assign(*orders) for task in result.tasks]
-    lines = [(one, line) for one in orders for line in one.lines]
-    for task, (one, line) in zip(results, lines, strict=True):
+    lines = [(sent, line) for sent in orders for line in sent.lines]
+    for task, (sent, line) in zip(results, lines, strict=True):
         assert task.responsible and task.start and task.end and task.estimate_s
-        begin = max(now, one.accepted or now)
+        begin = max(now, sent.accepted or now)
         begin += (datetime.min.replace(tzinfo=UTC) - begin) % STEP
         candidates = shops[line.position].people
         finishes = {
             user: earliest_finish(people[user], taken[user], task.estimate_s // 300, begin) for user in candidates
         }
-        assert (min(finishes.values()), finishes[task.responsible[0]]) == (task.end, task.end), (one.id, finishes)
+        assert (min(finishes.values()), finishes[task.responsible[0]]) == (task.end, task.end), (sent.id, finishes)
         mine = [piece for piece in people[task.responsible[0]] if task.start <= piece < task.end]
         assert task.estimate_s // 300 == len(mine)
         assert not taken[task.responsible[0]] & set(mine)
@@ -145,7 +145,7 @@ def assert_no_one_works_twice_at_once(works: Works) -> None:
     for task in works.portal.tasks:
         if len(task.xml_id or "") == len(KEY) and task.start_plan and task.end_plan:
             slots[task.responsible].append((task.start_plan, task.end_plan))
-    assert all(one[1] <= other[0] for mine in slots.values() for one, other in pairwise(sorted(mine)))
+    assert all(earlier[1] <= later[0] for mine in slots.values() for earlier, later in pairwise(sorted(mine)))
 
 
 def assert_no_one_idles_beside_a_queue(shop: Shop, tasks: Sequence[TaskResult]) -> None:
@@ -154,8 +154,8 @@ def assert_no_one_idles_beside_a_queue(shop: Shop, tasks: Sequence[TaskResult]) 
     for task in tasks:
         if task.responsible and task.end and task.responsible[0] in done:
             done[task.responsible[0]] = max(done[task.responsible[0]], task.end)
-    for one, ended in done.items():
-        idle = [piece for piece in shop.works[one] if ended <= piece < max(done.values())]
+    for user, ended in done.items():
+        idle = [piece for piece in shop.works[user] if ended <= piece < max(done.values())]
         assert len(idle) <= LONGEST // 5
 
 
@@ -163,12 +163,12 @@ def assert_no_one_idles_beside_a_queue(shop: Shop, tasks: Sequence[TaskResult]) 
 def shops(works: Works) -> dict[str, Shop]:
     """Four departments of one to four people, one of whom belongs to two of them; some are away for some days."""
     chance = Random(5)
-    found = [Shop(works, name, people, chance) for name, people in (("Раскрой", 4), ("Сборка", 3), ("Покраска", 2))]
-    found.append(Shop(works, "Упаковка", 1, chance, also=found[1].people[:1]))
-    found[-1].works |= {found[1].people[0]: found[1].works[found[1].people[0]]}
-    for user in (found[0].people[0], found[1].people[1]):
+    plant = [Shop(works, name, people, chance) for name, people in (("Раскрой", 4), ("Сборка", 3), ("Покраска", 2))]
+    plant.append(Shop(works, "Упаковка", 1, chance, also=plant[1].people[:1]))
+    plant[-1].works |= {plant[1].people[0]: plant[1].works[plant[1].people[0]]}
+    for user in (plant[0].people[0], plant[1].people[1]):
         works.portal.add_task("Чужая", responsible=user, creator=1, time_estimate=3 * 3600)
-    return {shop.name: shop for shop in found}
+    return {shop.name: shop for shop in plant}
 
 
 @pytest.mark.long
@@ -178,7 +178,7 @@ def test_a_hundred_and_twenty_orders_are_spread_fairly(works: Works, shops: dict
     tasks: list[TaskResult] = []
     for first in range(0, 120, 20):
         orders = random_orders(chance, list(shops.values()), range(first, first + 20), works.clock.now)
-        tasks += check_run(works, shops, [one.model_copy(update={"accepted": None}) for one in orders])
+        tasks += check_run(works, shops, [sent.model_copy(update={"accepted": None}) for sent in orders])
     assert_no_one_works_twice_at_once(works)
     for name in ("Раскрой", "Покраска"):
         assert_no_one_idles_beside_a_queue(shops[name], [task for task in tasks if task.position == name])

@@ -99,7 +99,7 @@ def test_what_is_counted_has_forms_for_one_and_more() -> None:
         message.id
         for message in messages.extract()
         if isinstance(message.id, str) and message.id not in NEVER_ONE
-        if any(found[1] not in NEVER_ONE_NAMES for found in COUNTED.finditer(message.id))
+        if any(match[1] not in NEVER_ONE_NAMES for match in COUNTED.finditer(message.id))
     ]
 
     assert [] == wrong

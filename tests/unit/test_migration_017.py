@@ -24,7 +24,7 @@ KEYS = (f"1c:{GUID}:0123456789", f"1c:{GUID}:abcdef0123", "1c:" + "0" * 40)
 AT = "2026-11-23T06:00:00+00:00"
 LATER = "2026-11-25T15:30:00+00:00"
 SENT = {"onec": {"department": "Цех"}, "auditor_id": 7, "deadline_from_slot": True}
-BEFORE = frozenset(one.__name__ for one in migrations.MIGRATIONS[:16])
+BEFORE = frozenset(migration.__name__ for migration in migrations.MIGRATIONS[:16])
 
 
 def fill(execute: Callable[[str, list[Any]], object]) -> None:
@@ -93,13 +93,13 @@ def check(store: Store) -> None:
     sql = (
         "SELECT id, created_at, changed_at, closed_at, deadline, saved_at, first_deadline, line FROM tasks ORDER BY id"
     )
-    found = [tuple(row) for row in query(sql)]
+    tasks = [tuple(row) for row in query(sql)]
     assert [
         (5, AT, None, LATER, None, LATER, AT, number_line(KEYS[0])),
         (6, AT, None, LATER, None, LATER, AT, number_line(KEYS[1])),
         (70, AT, None, LATER, None, LATER, AT, number_line(KEYS[1])),
-    ] == found[:3]
-    assert [(one, AT, None, LATER, None, LATER, None, None) for one in range(1000, 1500)] == found[3:]
+    ] == tasks[:3]
+    assert [(number, AT, None, LATER, None, LATER, None, None) for number in range(1000, 1500)] == tasks[3:]
     assert [(number_line(KEYS[1]),)] == [tuple(row) for row in query("SELECT line FROM repeated_lines")]
     lines = store.orders.lines([GUID, "without a GUID"])
     shown = {
@@ -107,7 +107,7 @@ def check(store: Store) -> None:
     }
     assert [5, 6, 70] == [row["id"] for row in query("SELECT id FROM v_tasks WHERE order_id IS NOT NULL ORDER BY id")]
     done = store.history.of_order(GUID)
-    assert [((("Маляр", "created", one),), one) for one in (1, 2)] == [(entry.lines, entry.times) for entry in done]
+    assert [((("Маляр", "created", n),), n) for n in (1, 2)] == [(entry.lines, entry.times) for entry in done]
     decisions = store.decisions.find_all(5)
     assert [{"id": 12}] == decisions[0].candidates
 
@@ -124,8 +124,8 @@ def check(store: Store) -> None:
     assert decisions == store.decisions.find_all(5)
     assert [0, 2] == [query(f"SELECT count(*) FROM {table}")[0][0] for table in ("history", "packed_history")]
     assert [done, done, done[1:]] == [store.history.of_order(GUID), store.history.last(9), store.history.last(1)]
-    assert [[GUID], [GUID], []] == [store.history.find_ids(one) for one in (GUID, "1Ц-1", "1Ц-3")]
-    assert [[GUID], []] == [store.history.find_alike(one) for one in ("1ц—1", "1ц-3")]
+    assert [[GUID], [GUID], []] == [store.history.find_ids(text) for text in (GUID, "1Ц-1", "1Ц-3")]
+    assert [[GUID], []] == [store.history.find_alike(text) for text in ("1ц—1", "1ц-3")]
     assert set(KEYS) == store.orders.known_keys([*KEYS, "1c:other"])
     assert {5: GUID, 6: GUID} == store.orders.owners([5, 6, 70])
     assert {70: KEYS[1]} == {task_id: line["key"] for task_id, line in store.packed.other_tasks().items()}

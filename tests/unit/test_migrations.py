@@ -117,9 +117,9 @@ def test_what_was_collected_before_readings_had_numbers_is_older_than_all_that_h
     assert {name: [(*row, *numbers[name]) for row in rows] for name, rows in before.items()} == after
 
     week = works.week("2026-W47")
-    assert [(one.tasks, one.gone) for one in works.take([week]).weeks] == [(2, 0)]
+    assert [(row.tasks, row.gone) for row in works.take([week]).weeks] == [(2, 0)]
     assert works.query("SELECT id, complete FROM snapshot_runs") == [(1, 1)]
-    assert [(one.tasks, one.gone) for one in works.take([week], people_h=0).weeks] == [(1, 1)]
+    assert [(row.tasks, row.gone) for row in works.take([week], people_h=0).weeks] == [(1, 1)]
     assert [first] == [row[0] for row in works.saved()]
     assert works.query("SELECT active FROM people WHERE id = 99") == [(0,)]
 
@@ -222,7 +222,7 @@ def two_welders(**changes: Any) -> onec_order.Order:
     """Two lines of one position, whose keys of 0.1 a portal cuts to the same 50 characters, and one more."""
     ids = ("87894412-75a2-47d4-8b62-1f2fd573aabd", "87894412-75a2-47d4-8b62-1f2fd573aabd", None)
     lines = zip(("Сварщик", "Сварщик", "Макетчик"), (60, 30, 45), ids, strict=True)
-    made = [onec_order.Line(position=name, minutes=minutes, position_id=one) for name, minutes, one in lines]
+    made = [onec_order.Line(position=name, minutes=minutes, position_id=guid) for name, minutes, guid in lines]
     return order(files=(SKETCH,), **changes).model_copy(update={"lines": tuple(made)})
 
 
@@ -380,7 +380,7 @@ def test_an_order_that_was_sent_in_a_spelling_of_its_own_is_found_again(
     assert [task.task_id for task in first.tasks] == [task.task_id for task in again.tasks]
     with closing(open_store(works.folder / "b24tools.db")) as opened:
         assert [sent.id] == [row.id for row in opened.orders.list_all()]
-        assert [1, 1] == [one.times for one in opened.history.of_order(sent.id)]
+        assert [1, 1] == [entry.times for entry in opened.history.of_order(sent.id)]
 
 
 def test_the_tasks_of_an_order_that_was_sent_in_two_spellings_are_named(tmp_path: Path) -> None:
@@ -404,7 +404,7 @@ def test_the_tasks_of_an_order_that_was_sent_in_two_spellings_are_named(tmp_path
 
     old, other = (result.tasks[0].task_id for result in (first, second))
     assert old == again.tasks[0].task_id
-    assert any(f"task {other} carries the key of this line as well" in one for one in again.tasks[0].warnings)
+    assert any(f"task {other} carries the key of this line as well" in warning for warning in again.tasks[0].warnings)
     assert {old, other} <= {task.id for task in works.portal.tasks}
 
 
@@ -427,7 +427,7 @@ def test_processes_that_migrate_at_once_do_it_once(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         names = [row[0] for row in connection.execute("SELECT name FROM _sqlite_migrations ORDER BY id")]
         assert connection.execute("SELECT count(*) FROM orders").fetchone() == (1,)
-    assert names == [one.__name__ for one in migrations.MIGRATIONS]
+    assert names == [migration.__name__ for migration in migrations.MIGRATIONS]
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) -> None:

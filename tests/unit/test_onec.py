@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel, Field
 
 from b24tools.core import errors
 from b24tools.onec import order as onec_order
@@ -52,6 +53,37 @@ def read(raw: Any) -> onec_order.Order:
     """The only order of a value written as JSON."""
     [order] = onec_order.read_orders(json.dumps(raw, ensure_ascii=False).encode("utf-8", "surrogatepass"), MOSCOW)
     return order
+
+
+class WiderOrder(onec_order.Order):
+    """An order with a text field that the program has not yet."""
+
+    remark: str | None = Field(None, validation_alias="Примечание")
+
+
+def secret_texts(model: type[BaseModel]) -> dict[str, str]:
+    """A secret for each key of a model that takes text."""
+    fields = model.model_fields.values()
+    return {str(one.validation_alias): "secret" for one in fields if one.annotation in (str, str | None)}
+
+
+def test_secrets_are_taken_out_of_every_text_of_an_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever the model has: also of one that comes later."""
+    monkeypatch.setattr(onec_order, "Order", WiderOrder)
+    line = secret_texts(onec_order.Line) | {"Время": 60}
+    file = secret_texts(onec_order.Attachment) | {"ДвоичныеДанные": BASE64}
+    raw = secret_texts(WiderOrder) | raw_order(НомерЗаказа="secret", Калькуляция=[line], ПрисоединенныеФайлы=[file])
+    data = json.dumps(raw, ensure_ascii=False).encode()
+
+    (order,) = onec_order.read_orders(data, MOSCOW, hide=lambda text: text.replace("secret", "***"))
+
+    hidden = dict.fromkeys(("number", "department", "customer", "manager", "remark"), "***")
+    assert {"id": "b7c57163", **hidden} == {name: getattr(order, name) for name in ("id", *hidden)}
+    assert [("***", "***")] == [(line.position, line.position_id) for line in order.lines]
+    assert [("***", BYTES)] == [(file.name, file.content) for file in order.files]
+    assert ["order *** holds a token or the webhook of the settings"] == [
+        text.partition(":")[0] for text in order.warnings
+    ]
 
 
 def refusal(source: Any) -> str:
@@ -924,7 +956,7 @@ def test_a_damaged_sample_is_read_or_refused(place: int, patch: bytes, removed: 
 def paths(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Where the nodes of a JSON value are, itself included."""
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    return [path, *(found for key, child in children for found in paths(child, (*path, key)))]
+    return [path, *(below for key, child in children for below in paths(child, (*path, key)))]
 
 
 RAW = json.loads((ORDERS / "habits.json").read_bytes().decode("utf-8-sig"))
@@ -979,8 +1011,8 @@ def test_dates_come_back(moment: datetime, offset: int) -> None:
     there = moment.replace(tzinfo=UTC) - timedelta(minutes=offset)
     sign, minutes = "-+"[offset >= 0], abs(offset)
     text = f"{moment.isoformat()}{sign}{minutes // 60:02}:{minutes % 60:02}"
-    found = values.read_moment(text, MOSCOW)
-    assert there == (found and found.astimezone(UTC))  # in an hour that a clock shows twice, zones never compare equal
+    back = values.read_moment(text, MOSCOW)
+    assert there == (back and back.astimezone(UTC))  # in an hour that a clock shows twice, zones never compare equal
 
 
 @pytest.mark.long

@@ -485,6 +485,9 @@ def test_types_nested_without_end_are_refused(opened: str, times: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "1899-12-30T00:00:00",
+        "30.12.1899 0:00:00",
+        "1899-12-29T21:29:43Z",
         "3999-12-31",
         "3999-12-31T00:00:00",
         "3999-12-31T23:59:59",

@@ -69,7 +69,7 @@ def test_a_position_means_all_departments_of_that_name_in_production() -> None:
 def test_the_orders_department_chooses_among_them() -> None:
     """The one in or under it; itself if it has the name."""
     assert Match((TREE[3],), (PEOPLE[0], PEOPLE[3])) == staff().position("Сварщик", "Цех")
-    assert (4, 5) == tuple(one.id for one in staff().position("Сварщик", "Сварщик").departments)
+    assert (4, 5) == tuple(shop.id for shop in staff().position("Сварщик", "Сварщик").departments)
 
 
 def test_excluded_people_are_left_out() -> None:
@@ -95,15 +95,15 @@ def test_the_root_is_found_by_name_or_id() -> None:
     """The highest of a name; an id before a name of digits."""
     numbered = (*TREE, department(8, "3"), department(9, "Цех", 1))
     assert [2, 3, 9, None] == [
-        found and found.id for found in (find_root(numbered, name) for name in ("производство ", "3", "ЦЕХ", "99"))
+        root and root.id for root in (find_root(numbered, name) for name in ("производство ", "3", "ЦЕХ", "99"))
     ]
 
 
 def test_a_department_is_looked_for_inside_production_first() -> None:
     """Исполнитель; then anywhere, then nowhere."""
-    found = [staff().department_named(name) for name in ("цех", "Сварщик", "Компания", "Нет")]
-    assert ["Цех", "Сварщик", "Компания", None] == [one and one.name for one in found]
-    assert found[1] is not None and found[1].id != 6
+    departments = [staff().department_named(name) for name in ("цех", "Сварщик", "Компания", "Нет")]
+    assert ["Цех", "Сварщик", "Компания", None] == [shop and shop.name for shop in departments]
+    assert departments[1] is not None and departments[1].id != 6
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ class Recorder:
     def commands(self) -> list[Query[Any]]:
         """What was added."""
         self.batch.send()
-        return [one.query for one in self.asked]
+        return [pending.query for pending in self.asked]
 
 
 def asked(method: ListMethod, params: Mapping[str, Any], **options: Any) -> list[Query[Any]]:
@@ -83,9 +83,9 @@ def test_the_callers_own_conditions_are_kept_and_its_order_is_not() -> None:
 
 def without_id(result: dict[str, Any], index: int) -> dict[str, Any]:
     """The page, but one of its rows has no id."""
-    found = list(result["tasks"])
-    found[index] = {"id": None}
-    return {"tasks": found}
+    listed = list(result["tasks"])
+    listed[index] = {"id": None}
+    return {"tasks": listed}
 
 
 BUSY = errors.PortalBusy("tasks.task.list: later")
@@ -252,22 +252,22 @@ class Listed:
         return None if pages is None else (pages, recorder)
 
     def answer(self, recorder: Recorder) -> None:
-        found: dict[str, Any] = {}
+        answered: dict[str, Any] = {}
         for pending in recorder.asked:
             params = pending.query.params
             after, start, through = params["filter"][">ID"], params["start"], params["filter"].get("<=ID")
             if isinstance(after, Reference):
-                before = found[after.partition("[")[2].partition("]")[0]]
+                before = answered[after.partition("[")[2].partition("]")[0]]
                 after = int(before[49]["id"]) if len(before) == 50 else 0
             first = bisect_right(self.ids, after)
             end = len(self.ids) if through is None else bisect_right(self.ids, through)
             offset = first + (0 if self.deaf else max(0, start))
-            found[pending.key] = rows(*self.ids[offset : min(offset + 50, end)])
-            pending.item = Answer({"tasks": found[pending.key]}, total=None if start == -1 else end - first)
+            answered[pending.key] = rows(*self.ids[offset : min(offset + 50, end)])
+            pending.item = Answer({"tasks": answered[pending.key]}, total=None if start == -1 else end - first)
 
 
-def ids_of(found: Iterable[Mapping[str, Any]]) -> list[int]:
-    return [int(row["id"]) for row in found]
+def ids_of(listed: Iterable[Mapping[str, Any]]) -> list[int]:
+    return [int(row["id"]) for row in listed]
 
 
 def test_a_list_is_counted_once_and_then_asked_for_as_far_as_it_goes() -> None:
@@ -300,14 +300,14 @@ def test_the_parts_of_a_long_list_meet_where_its_offsets_say() -> None:
     assert ids_of(paginator.read(first[0])) == portal.ids[:2400]
     others = [portal.ask(paginator) for _number in range(3)]
     assert portal.ask(paginator) is None
-    filters = [one[1].commands[0].params["filter"] for one in others if one]
+    filters = [asked[1].commands[0].params["filter"] for asked in others if asked]
     assert [{">ID": 24_000, "<=ID": 49_000}, {">ID": 49_000, "<=ID": 74_000}, {">ID": 74_000}] == filters
-    found = []
+    ids = []
     for asked in others:
         assert asked is not None
         portal.answer(asked[1])
-        found += ids_of(paginator.read(asked[0]))
-    assert (found, paginator.complete) == (portal.ids[2400:], True)
+        ids += ids_of(paginator.read(asked[0]))
+    assert (ids, paginator.complete) == (portal.ids[2400:], True)
 
 
 def test_parts_are_read_in_the_order_of_their_ids() -> None:
@@ -326,11 +326,11 @@ def test_parts_are_read_in_the_order_of_their_ids() -> None:
 def test_a_portal_that_ignores_offsets_is_read_in_one_part() -> None:
     """The ids it gives are no bounds."""
     portal, paginator = Listed(range(1, 10_001), deaf=True), Paginator(TASKS, {}, left=10_000, split=True)
-    found: list[int] = []
+    ids: list[int] = []
     while (asked := portal.ask(paginator)) is not None:
         portal.answer(asked[1])
-        found += ids_of(paginator.read(asked[0]))
-    assert (found, paginator.complete) == (portal.ids, True)
+        ids += ids_of(paginator.read(asked[0]))
+    assert (ids, paginator.complete) == (portal.ids, True)
 
 
 def test_what_is_on_its_way_is_asked_for_again_after_a_restart() -> None:
@@ -358,7 +358,7 @@ def test_whatever_comes_and_goes_no_row_is_lost_or_doubled(
     """Of the rows that are there throughout; the portal executes requests in any order."""
     portal, chance = Listed(range(10, 10 + 3 * count, 3)), Random(seed)
     paginator = Paginator(TASKS, {}, left=known, split=under_way > 1)
-    always, found = set(portal.ids), list[int]()
+    always, ids = set(portal.ids), list[int]()
     coming: list[tuple[Pages, Recorder]] = []
     for _round in range(5_000):
         while len(coming) < under_way and (asked := portal.ask(paginator, room)) is not None:
@@ -373,10 +373,10 @@ def test_whatever_comes_and_goes_no_row_is_lost_or_doubled(
             new = (chance.randint(1, 40_000) for _new in range(chance.choice((0, 3, 60))))
             portal.ids = sorted({*portal.ids, *new} - set(gone))
             always &= set(portal.ids)
-        pages, recorder = coming.pop(next(n for n, one in enumerate(coming) if one[0].after == paginator.after))
+        pages, recorder = coming.pop(next(n for n, asked in enumerate(coming) if asked[0].after == paginator.after))
         if recorder.asked[0].error is not None:
             portal.answer(recorder)
-        found += ids_of(paginator.read(pages))
+        ids += ids_of(paginator.read(pages))
     assert paginator.complete
-    assert found == sorted(set(found))
-    assert always <= set(found)
+    assert ids == sorted(set(ids))
+    assert always <= set(ids)

@@ -33,15 +33,13 @@ SAMPLE: dict[str, Any] = {
 def test_all_that_may_be_said() -> None:
     """Numbers are what is written: 0.7 is seven tenths."""
     terms = PersonTerms(Fraction(7, 10), Fraction(30), 3, ("Сварщик",), ("Маляр",))
-    found = parse(json.dumps(SAMPLE).encode(), "people.json")
-    assert found == PeopleFile(
-        {17: terms, 18: PersonTerms()}, {"Сварщик 4 разряда": "Сварщик"}, {"Сварщик": 2, "12": 3}
-    )
-    assert (2, 3) == found.schedules
-    assert {} == found.of(99).record == found.of(18).record
+    file = parse(json.dumps(SAMPLE).encode(), "people.json")
+    assert file == PeopleFile({17: terms, 18: PersonTerms()}, {"Сварщик 4 разряда": "Сварщик"}, {"Сварщик": 2, "12": 3})
+    assert (2, 3) == file.schedules
+    assert {} == file.of(99).record == file.of(18).record
     assert SAMPLE["people"]["17"] == terms.record
     only, never = {17: frozenset({"сварщик"})}, {17: frozenset({"маляр"})}
-    assert Positions({"сварщик4разряда": "Сварщик"}, only, never) == found.positions
+    assert Positions({"сварщик4разряда": "Сварщик"}, only, never) == file.positions
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1251"])
@@ -139,11 +137,12 @@ def test_who_may_do_what() -> None:
     )
     staff = Staff(departments, people, 1, positions)
 
-    def found(name: str) -> tuple[list[int], list[int]]:
+    def find(name: str, staff: Staff = staff) -> tuple[list[int], list[int]]:
         match = staff.position(name, None)
-        return [one.id for one in match.people], [one.id for one in match.barred]
+        return [person.id for person in match.people], [person.id for person in match.barred]
 
-    assert ([1, 3], [2, 4]) == found("Сварщик")
-    assert ([1, 2], [3, 4]) == found("сварщик  4 разряда")
-    assert ([1, 3], [2, 4]) == found("сварщик") == (lambda one: ([1, 3], [2, 4]))(staff.with_people(people))
+    assert ([1, 3], [2, 4]) == find("Сварщик")
+    assert ([1, 2], [3, 4]) == find("сварщик  4 разряда")
+    assert ([1, 3], [2, 4]) == find("сварщик")
+    assert ([1, 3], [2, 4]) == find("сварщик", staff.with_people(people))
     assert [2, 1] == list(staff.homes_of(people[0]))

@@ -33,14 +33,14 @@ class Parser(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.open: list[str] = []
-        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.texts: list[tuple[tuple[str, ...], str]] = []
         self.feed(text)
         self.close()
         assert [] == self.open
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
-        self.found.append((tag, dict(attrs)))
+        self.tags.append((tag, dict(attrs)))
         if tag not in ("input", "br"):
             self.open.append(tag)
 
@@ -99,7 +99,7 @@ def test_each_bar_has_its_text_and_its_task() -> None:
         "1Ц-00000070, Монтажник: Анна <b> Ёлкина & Co, 24.11 14:00 - 30.11 11:00, not begun, away until 27.11",
         "1Ц-00000071, Сварщик: Иван Петров, 25.11 14:00 - 26.11 10:00, not begun",
     ] == page.texts_of("a", "title")
-    bars = [(one["class"], one["href"]) for tag, one in page.found if tag == "a" and "bar" in (one.get("class") or "")]
+    bars = [(its["class"], its["href"]) for tag, its in page.tags if tag == "a" and "bar" in (its.get("class") or "")]
     looks = ("done", 101), ("open", 102), ("late", 103), ("open", 104)
     assert [(f"bar {look}", TASK.format(id_)) for look, id_ in looks] == bars
 
@@ -111,7 +111,7 @@ def test_what_holds_it_up_is_said_and_each_operation_leads_on() -> None:
     assert ["late by 2 days 11 h", "on time"] == [
         text for path, text in page.texts if path[-2:] == ("div", "span") and text in ("late by 2 days 11 h", "on time")
     ]
-    links = [one["href"] for tag, one in page.found if tag == "a"]
+    links = [attrs["href"] for tag, attrs in page.tags if tag == "a"]
     assert {TASK.format(id_) for id_ in (101, 102, 103, 104)} <= set(links)
     assert {f"./why/{id_}" for id_ in (101, 102, 103, 104)} <= set(links)
     assert "doubt & more" in page.texts_of("p")
@@ -120,16 +120,16 @@ def test_what_holds_it_up_is_said_and_each_operation_leads_on() -> None:
 def test_rows_have_anchors_that_any_id_can_be() -> None:
     """A GUID is its own; both pages agree on it."""
     page = draw()
-    ids = [one["id"] for tag, one in page.found if tag == "li" and one.get("id")]
+    ids = [attrs["id"] for tag, attrs in page.tags if tag == "li" and attrs.get("id")]
     orders, _departments = plans.plant()
     table = Parser(orders_page.to_html(orders, [], None, "", replace(VIEW, hidden={"lang": "ru"})))
-    assert ids == [one["id"] for tag, one in table.found if tag == "tr" and one.get("id")]
+    assert ids == [attrs["id"] for tag, attrs in table.tags if tag == "tr" and attrs.get("id")]
     assert "b7c57163-8c5d-11ef-905d-a41731192b22" == ids[0]
     assert re.fullmatch(r"[\w-]+", ids[1] or "")
     assert [f"./orders#{id_}" for id_ in ids] == [
-        one["href"] for tag, one in page.found if (one.get("class") or "") == "number"
+        attrs["href"] for tag, attrs in page.tags if (attrs.get("class") or "") == "number"
     ]
-    links = [one["href"] for tag, one in table.found if tag == "a"]
+    links = [attrs["href"] for tag, attrs in table.tags if tag == "a"]
     assert ["./plan?order=b7c57163-8c5d-11ef-905d-a41731192b22&lang=ru", "./plan?order=%E2%84%96+71&lang=ru"] == links
 
 
@@ -175,7 +175,7 @@ def test_people_are_narrowed_down(filters: dict[str, Any], names: list[str]) -> 
 def test_work_beside_the_order_that_is_meant_is_dim() -> None:
     """All of a person's work is shown all the same."""
     page = draw(by=plan_page.PEOPLE, order="71")
-    looks = [one["class"] for tag, one in page.found if tag == "a" and (one.get("class") or "").startswith("bar")]
+    looks = [attrs["class"] for tag, attrs in page.tags if tag == "a" and (attrs.get("class") or "").startswith("bar")]
     assert ["bar open dim", "bar open", "bar other dim"] == looks
 
 
@@ -247,7 +247,7 @@ def test_later_is_never_further_left(moments: list[int], hours: tuple[int, int],
     )
     axis = gantt.Axis(calendar, date(2026, 11, 23), days)
     places = [axis.place(axis.start_s + moment) for moment in sorted(moments)]
-    assert all(0 <= one <= other <= 100 for one, other in pairwise(places))
+    assert all(0 <= left <= right <= 100 for left, right in pairwise(places))
 
 
 def test_bars_that_overlap_lie_below_one_another() -> None:
@@ -262,12 +262,12 @@ def test_bars_that_overlap_lie_below_one_another() -> None:
 
 def test_the_axis_is_as_long_as_the_work() -> None:
     """Whole weeks from this Monday on, two at least and twelve at most, unless so many are asked for."""
-    found = [
+    chosen = [
         (axis.days[0], len(axis.days))
         for ends, weeks in (([], 0), ([at(24)], 0), ([at(40)], 0), ([at(999)], 0), ([at(999)], 4))
         for axis in [gantt.choose_days(NOW, CALENDAR, ends, weeks, 12)]
     ]
-    assert [(date(2026, 11, 23), days) for days in (14, 14, 21, 84, 28)] == found
+    assert [(date(2026, 11, 23), days) for days in (14, 14, 21, 84, 28)] == chosen
 
 
 # size
@@ -289,18 +289,18 @@ def test_a_big_plant_is_small_on_the_wire(by: str) -> None:
 
 def read_colors(block: str) -> dict[str, tuple[float, float, float]]:
     """The colours of a block of colors.css, linear."""
-    found = re.findall(r"--([\w-]+): #(\w{3}|\w{6});", block)
-    whole = {name: code if len(code) == 6 else "".join(sign * 2 for sign in code) for name, code in found}
+    codes = re.findall(r"--([\w-]+): #(\w{3}|\w{6});", block)
+    whole = {name: code if len(code) == 6 else "".join(sign * 2 for sign in code) for name, code in codes}
     parts = {name: [int(code[at : at + 2], 16) / 255 for at in (0, 2, 4)] for name, code in whole.items()}
     return {
-        name: tuple(one / 12.92 if one <= 0.03928 else ((one + 0.055) / 1.055) ** 2.4 for one in colour)  # type: ignore[misc]
+        name: tuple(part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in colour)  # type: ignore[misc]
         for name, colour in parts.items()
     }
 
 
-def contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+def contrast(colour: tuple[float, ...], ground: tuple[float, ...]) -> float:
     """As WCAG 2 has it; tools do not look into SVG."""
-    low, high = sorted(0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in (one, other))
+    low, high = sorted(0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in (colour, ground))
     return (high + 0.05) / (low + 0.05)
 
 

@@ -58,10 +58,10 @@ def test_a_schedule_becomes_a_calendar() -> None:
 def test_a_break_of_zero_is_none() -> None:
     """The schedule states it: eight to five are nine hours."""
     for pause in (0, "0"):
-        found, warnings = portal_hours.from_schedule(schedule(shift(pause=pause)), ZONE)
-        assert (calendar(Shift(WEEKDAYS, 8 * HOUR, 17 * HOUR, 0)), []) == (found, warnings)
-        assert found is not None
-        assert 9 * HOUR == found.working_s(date(2026, 11, 23))
+        hours, warnings = portal_hours.from_schedule(schedule(shift(pause=pause)), ZONE)
+        assert (calendar(Shift(WEEKDAYS, 8 * HOUR, 17 * HOUR, 0)), []) == (hours, warnings)
+        assert hours is not None
+        assert 9 * HOUR == hours.working_s(date(2026, 11, 23))
 
 
 def test_a_break_that_is_not_stated_is_the_usual_one() -> None:

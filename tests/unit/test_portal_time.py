@@ -54,9 +54,9 @@ def test_without_a_date_the_profile_and_the_server_tell(
     profile_zone: str, server_now: str | None, expected: Any
 ) -> None:
     """The owner's; else the server's, of which only the offset is known; else the configured one."""
-    found = clock(profile_zone, server_now)
-    assert (expected, "") == (found.see([{"id": "1", "createdDate": None}]), found.warning)
-    assert not found.seen
+    portal_clock = clock(profile_zone, server_now)
+    assert (expected, "") == (portal_clock.see([{"id": "1", "createdDate": None}]), portal_clock.warning)
+    assert not portal_clock.seen
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,10 @@ def test_the_offset_of_a_date_decides(
     profile_zone: str, server_now: str, offset: str, expected: Any, source: str
 ) -> None:
     """A zone with a name only where it is as far from UTC now; the warning names what disagrees."""
-    found = clock(profile_zone, server_now)
-    assert (expected, source, True) == (found.see([row(offset)]), found.source, found.seen)
-    assert (offset in found.warning, "Europe/Moscow" in found.warning) == ((source == "offset"),) * 2
-    assert found.see([row("+09:00")]) == expected, "it is settled"
+    portal_clock = clock(profile_zone, server_now)
+    assert (expected, source, True) == (portal_clock.see([row(offset)]), portal_clock.source, portal_clock.seen)
+    assert (offset in portal_clock.warning, "Europe/Moscow" in portal_clock.warning) == ((source == "offset"),) * 2
+    assert portal_clock.see([row("+09:00")]) == expected, "it is settled"
 
 
 def test_a_date_of_the_distant_past_with_an_offset_of_its_own_decides_nothing() -> None:
@@ -105,13 +105,13 @@ def test_a_date_is_read_as_it_was_meant(now: datetime, moment: datetime, force: 
     zone = ZoneInfo(force)
     wall = moment.astimezone(zone)
     text = f"{wall.replace(tzinfo=None).isoformat()}{now.astimezone(zone).isoformat()[-6:]}"
-    found = clock(profile, now.astimezone(ZoneInfo(server)).isoformat())
-    read = parsing.read_moment(text, found.see([{"id": "1", "closedDate": text}]))
+    portal_clock = clock(profile, now.astimezone(ZoneInfo(server)).isoformat())
+    read = parsing.read_moment(text, portal_clock.see([{"id": "1", "closedDate": text}]))
     meant = wall.replace(fold=0).astimezone(UTC)
-    if found.zone == zone:
+    if portal_clock.zone == zone:
         assert read == meant
-    assert now.astimezone(found.zone).utcoffset() == now.astimezone(zone).utcoffset()
-    if wall.utcoffset() == now.astimezone(zone).utcoffset() and found.source == "offset":
+    assert now.astimezone(portal_clock.zone).utcoffset() == now.astimezone(zone).utcoffset()
+    if wall.utcoffset() == now.astimezone(zone).utcoffset() and portal_clock.source == "offset":
         assert read == moment
 
 
@@ -128,7 +128,7 @@ IN_FORCE = [
 ]
 
 
-@pytest.mark.parametrize(("profile", "default", "use_zones", "server"), [one[:4] for one in IN_FORCE])
+@pytest.mark.parametrize(("profile", "default", "use_zones", "server"), [case[:4] for case in IN_FORCE])
 def test_weeks_are_right_whatever_zone_is_in_force(
     tmp_path: Path, profile: str, default: str, use_zones: bool, server: str
 ) -> None:
@@ -167,4 +167,4 @@ def test_plans_are_right_whatever_zone_is_in_force(
     assert ("created", nine + timedelta(hours=3), nine + timedelta(hours=4)) == (task.outcome, task.start, task.end)
     with works.tools(dry_run=True) as tools:
         seen = load.load(tools, rules(), "Резчик")
-    assert [named] * 2 == [all("offset" not in one for one in found) for found in (result.warnings, seen.warnings)]
+    assert [named] * 2 == [all("offset" not in text for text in texts) for texts in (result.warnings, seen.warnings)]

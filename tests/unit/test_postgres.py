@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -60,9 +61,9 @@ def test_both_engines_have_the_same_schema(address: DatabaseUrl) -> None:
     with closing(open_store(address)) as opened:
         there = {table: describe(opened, table) for table in opened.database.list_tables()}
         sql = "SELECT indexname FROM pg_indexes WHERE schemaname = ? AND indexname NOT SIMILAR TO '%(key|id)_key'"
-        found = {row[0] for row in opened.database.query(sql, [address.schema])}
+        names = {row[0] for row in opened.database.query(sql, [address.schema])}
     assert here == there
-    assert indexes == {name for name in found if not name.endswith("_pkey")}
+    assert indexes == {name for name in names if not name.endswith("_pkey")}
 
 
 def describe(opened: Store, table: str) -> list[tuple[Any, ...]]:
@@ -168,13 +169,13 @@ def test_the_limits_of_the_portal_are_those_of_all_machines(address: DatabaseUrl
     open_store(address).close()
     shared = [SharedText(address, "throttle") for _machine in range(2)]
     waits: list[float] = []
-    limits = [RateLimiter(one, per_second=1, burst=2, clock=lambda: 1000.0, sleep=waits.append) for one in shared]
+    limits = [RateLimiter(text, per_second=1, burst=2, clock=lambda: 1000.0, sleep=waits.append) for text in shared]
     for limit in (*limits, *limits):
         reserve(limit)
     limits[0].block_method("tasks.task.add", 1010.0)
     assert ([1.0, 2.0], {"tasks.task.add": 1010.0}) == (waits, limits[1].blocked(["tasks.task.add"]))
-    for one in shared:
-        one.close()
+    for text in shared:
+        text.close()
     away = database_url.read("postgresql://127.0.0.1:1/none", address.folder)
     alone = RateLimiter(SharedText(away, "throttle"), clock=lambda: 1000.0)
     assert [0.0, 0.0] == [reserve(alone), reserve(alone)]
@@ -220,19 +221,19 @@ def test_a_pooler_of_transactions_is_refused(address: DatabaseUrl, tmp_path: Pat
 
 def test_an_event_is_claimed_by_one_machine(address: DatabaseUrl) -> None:
     """Until it gives it back, or for as long as the lease goes; an event that comes meanwhile is anybody's."""
-    with closing(open_store(address)) as one, closing(open_store(address)) as other:
-        one.settings.save("producer_mode", "webhook")
-        one.events.add([NewEvent(NOW, "ONTASKUPDATE", number, "x", None) for number in (1, 2)])
-        claimed = one.events.claim(NOW, 1)
+    with closing(open_store(address)) as store, closing(open_store(address)) as other:
+        store.settings.save("producer_mode", "webhook")
+        store.events.add([NewEvent(NOW, "ONTASKUPDATE", number, "x", None) for number in (1, 2)])
+        claimed = store.events.claim(NOW, 1)
         assert ([1], [2], []) == (
             list(claimed.tasks),
             list(other.events.claim(NOW, 50).tasks),
-            list(one.events.claim(NOW + timedelta(minutes=1), 50).tasks),
+            list(store.events.claim(NOW + timedelta(minutes=1), 50).tasks),
         )
-        one.events.release(claimed, NOW)
+        store.events.release(claimed, NOW)
         assert [1] == list(other.events.claim(NOW, 50).tasks)
-        assert [1, 2] == list(one.events.claim(NOW + timedelta(minutes=3), 50).tasks)
-        one.events.add([NewEvent(NOW, "ONTASKUPDATE", 1, "y", None)])
+        assert [1, 2] == list(store.events.claim(NOW + timedelta(minutes=3), 50).tasks)
+        store.events.add([NewEvent(NOW, "ONTASKUPDATE", 1, "y", None)])
         late = other.events.claim(NOW, 50)
         assert {1: [("ONTASKUPDATE", 0), ("ONTASKUPDATE", 0)]} == late.tasks
         with other.transaction():
@@ -242,16 +243,16 @@ def test_an_event_is_claimed_by_one_machine(address: DatabaseUrl) -> None:
 def test_machines_that_claim_at_once_wait_neither_for_each_other_nor_for_a_writer(address: DatabaseUrl) -> None:
     """While one claims, another one has what comes after it, and all of it where the first one is undone."""
     with ExitStack() as stack:
-        one, other, writer = (stack.enter_context(closing(open_store(address))) for _machine in range(3))
-        one.settings.save("producer_mode", "webhook")
-        one.events.add([NewEvent(NOW, "ONTASKUPDATE", number % 3, "x", None) for number in range(9)])
+        store, other, writer = (stack.enter_context(closing(open_store(address))) for _machine in range(3))
+        store.settings.save("producer_mode", "webhook")
+        store.events.add([NewEvent(NOW, "ONTASKUPDATE", number % 3, "x", None) for number in range(9)])
         other.database.wait_at_most(0.01)
         with writer.transaction():
-            one.database.run("BEGIN")
-            first = one.events.claim(NOW, 2)
+            store.database.run("BEGIN")
+            first = store.events.claim(NOW, 2)
             second = other.events.claim(NOW, 2)
             assert [] == list(other.events.claim(NOW, 2).tasks)
-            one.database.run("ROLLBACK")
+            store.database.run("ROLLBACK")
         events = [("ONTASKUPDATE", 0)] * 3
         assert (Due({0: events, 1: events}, 8), Due({2: events}, 9)) == (first, second)
         assert first == other.events.claim(NOW, 50)
@@ -282,13 +283,13 @@ def test_a_lease_goes_by_the_clock_of_the_server(address: DatabaseUrl, monkeypat
             assert abs(right - opened.database.correct_clock(now + timedelta(minutes=5))) <= timedelta(seconds=1)
     shared = [SharedText(address, "throttle") for _machine in range(2)]
     waits: list[float] = []
-    limits = [RateLimiter(one, per_second=0.01, burst=2, clock=one.read_clock, sleep=waits.append) for one in shared]
+    limits = [RateLimiter(text, per_second=0.01, burst=2, clock=text.read_clock, sleep=waits.append) for text in shared]
     real = time.time
     for limit, ahead_s in zip(limits * 3, (0, 300) * 3, strict=True):
         monkeypatch.setattr(time, "time", lambda ahead_s=ahead_s: real() + ahead_s)
         reserve(limit)
-    for one in shared:
-        one.close()
+    for text in shared:
+        text.close()
     assert [1, 2, 3, 4] == [round(wait / 100) for wait in waits]
 
 
@@ -370,8 +371,8 @@ def test_a_transaction_that_a_deadlock_has_undone_is_done_again(
             assert (True, "another program has changed what was read") == (caught.value.passes, str(caught.value))
         analyst.join()
         expected = ("xy", 1) if is_repeated else ("x", 0)
-        found = opened.database.query("SELECT customer, (SELECT count(*) FROM tasks) FROM orders")
-        assert [expected] == found
+        rows = opened.database.query("SELECT customer, (SELECT count(*) FROM tasks) FROM orders")
+        assert [expected] == rows
 
 
 def test_another_level_of_isolation_is_not_ours(address: DatabaseUrl) -> None:
@@ -379,16 +380,16 @@ def test_another_level_of_isolation_is_not_ours(address: DatabaseUrl) -> None:
     strict = DatabaseUrl(
         f"{address.libpq}&options=-c%20default_transaction_isolation%3Dserializable", address.schema, address.folder
     )
-    with closing(open_store(strict)) as one, closing(open_store(strict)) as other:
-        with one.transaction():
-            one.settings.save("excluded_users", "1")
+    with closing(open_store(strict)) as store, closing(open_store(strict)) as other:
+        with store.transaction():
+            store.settings.save("excluded_users", "1")
             begun = threading.Thread(target=other.settings.save, args=("excluded_users", "2"))
             begun.start()
             sql = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-            while not one.database.query(sql):
+            while not store.database.query(sql):
                 time.sleep(0.005)
         begun.join()
-        assert "2" == one.settings.get("excluded_users")
+        assert "2" == store.settings.get("excluded_users")
 
 
 # a server that is away
@@ -498,7 +499,7 @@ def test_a_backup_of_one_engine_is_restored_into_the_other(address: DatabaseUrl,
     assert rows_of(first) == rows_of(last)
     with closing(open_store(address)) as opened:
         opened.events.add([NewEvent(NOW, "ONTASKUPDATE", 8, "x", None)])
-        assert [1, 2] == [one.id for one in opened.events.find()]
+        assert [1, 2] == [event.id for event in opened.events.find()]
 
 
 def test_a_restore_puts_the_old_schema_aside_when_nobody_has_it_open(address: DatabaseUrl, tmp_path: Path) -> None:
@@ -520,3 +521,16 @@ def test_a_restore_puts_the_old_schema_aside_when_nobody_has_it_open(address: Da
             old.orders.outcomes(["a", "b"]),
         )
     assert (True, 1) == (restored.is_behind, restored.orders)  # the file beside it has counted both
+
+
+def test_a_restore_leaves_the_schemas_of_other_profiles_alone(address: DatabaseUrl, tmp_path: Path) -> None:
+    """One database has all portals, and a profile may be called anything: `new`, too."""
+    neighbour = replace(address, schema=f"{address.schema}_new")
+    for location, order in ((address, "a"), (neighbour, "b")):
+        with closing(open_store(location)) as opened:
+            opened.orders.save(order, "1", NOW)
+    with closing(read_store(address)) as reader:
+        made = backup.make(reader, tmp_path, tmp_path / "one.zip", NOW)
+    backup.restore(made.path, address, NOW)
+    with closing(read_store(address)) as here, closing(read_store(neighbour)) as there:
+        assert ({"a": None}, {"b": None}) == (here.orders.outcomes("ab"), there.orders.outcomes("ab"))

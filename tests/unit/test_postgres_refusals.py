@@ -62,12 +62,12 @@ def place(postgres_url: str, tmp_path: Path) -> Iterator[Place]:
     """A user and its database, with a schema."""
     name = postgres.name_schema(tmp_path)
     url = postgres_url.replace(f"//{postgres.USER}@/postgres?", f"//{name}@/{name}?")
-    found = Place(postgres_url, database_url.read(f"{url}&schema=s", tmp_path), name)
+    place = Place(postgres_url, database_url.read(f"{url}&schema=s", tmp_path), name)
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f"CREATE ROLE {name} LOGIN".encode())
         connection.execute(f"CREATE DATABASE {name} OWNER {name}".encode())
-        found.save(tmp_path)
-        yield found
+        place.save(tmp_path)
+        yield place
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
         connection.execute(f"DROP ROLE {name}".encode())
 

@@ -72,13 +72,13 @@ def test_what_is_not_there_is_named_with_what_is(folder: Path) -> None:
 
     with pytest.raises(errors.ConfigError) as raised:
         profiles.find_profile("delta", None)
-    found, others = profiles.list_profiles(folder)
+    listed, others = profiles.list_profiles(folder)
 
     assert (
         f"there is no profile {folder / 'delta.env'}. There are: alpha, beta, console. "
         "`b24tools --profile delta init` writes it."
     ) == raised.value.line
-    assert (["alpha", "beta", "console"], ["Gamma.env"]) == ([one.name for one in found], others)
+    assert (["alpha", "beta", "console"], ["Gamma.env"]) == ([profile.name for profile in listed], others)
 
 
 def test_without_a_folder_there_are_none(tmp_path: Path) -> None:
@@ -109,12 +109,12 @@ def test_each_profile_has_a_schema_of_its_own() -> None:
 def test_a_profile_has_its_schema_of_the_database(folder: Path) -> None:
     """The URL may be the same in all files; one that names a schema has that."""
     file = folder / "plant-2.env"
-    found = []
+    addresses = []
     for url in ("postgresql://b24@db/b24", "postgresql://b24@db/b24?schema=other"):
         file.write_text(f"B24_DATABASE_URL={url}\n", "utf-8")
-        found.append(str(config.inspect(env_file=file, profile="plant-2").check().database))
+        addresses.append(str(config.inspect(env_file=file, profile="plant-2").check().database))
 
-    assert ["postgresql://b24@db/b24 (b24tools_plant_2)", "postgresql://b24@db/b24 (other)"] == found
+    assert ["postgresql://b24@db/b24 (b24tools_plant_2)", "postgresql://b24@db/b24 (other)"] == addresses
 
 
 def test_a_folder_that_this_user_may_not_enter_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

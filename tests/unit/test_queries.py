@@ -31,7 +31,7 @@ def test_the_owner_is_read() -> None:
     """ADMIN must be true itself; a zone may be missing."""
     row = {"ID": "1", "ADMIN": True, "NAME": "Алексей", "LAST_NAME": None, "TIME_ZONE": "Asia/Omsk"}
     assert Owner(1, "Алексей", True, "Asia/Omsk") == read(queries.profile(), row)
-    assert [False, False] == [read(queries.profile(), {"ID": "1", "ADMIN": one}).admin for one in ("N", None)]
+    assert [False, False] == [read(queries.profile(), {"ID": "1", "ADMIN": flag}).admin for flag in ("N", None)]
 
 
 def test_departments_are_read() -> None:
@@ -177,8 +177,8 @@ def test_every_half_hour_of_a_year_is_the_wall_clocks(name: str, year: int) -> N
     """The days on which clocks change included: most days are reckoned with one offset."""
     zone, wall = ZoneInfo(name), datetime(year, 1, 1)  # noqa: DTZ001 - a wall clock
     halves = [wall + timedelta(minutes=30 * number) for number in range(365 * 48)]
-    texts = [f"{one.isoformat()}+03:00" for one in halves]
-    moments = [one.replace(tzinfo=zone).astimezone(UTC) for one in halves]
+    texts = [f"{half.isoformat()}+03:00" for half in halves]
+    moments = [half.replace(tzinfo=zone).astimezone(UTC) for half in halves]
     assert moments == [parsing.read_moment(text, zone) for text in texts]
     assert [*map(to_seconds, moments)] == [parsing.read_seconds(text, zone) for text in texts]
 
@@ -219,8 +219,8 @@ def test_what_is_no_number_or_has_no_room_in_the_database_is_nothing(value: Any)
 @pytest.mark.parametrize("text", ["9999-12-31T23:59:59+03:00", "0001-01-01T00:00:00+03:00"])
 def test_the_ends_of_time_are_no_error(text: str) -> None:
     """Some mean "never" by them."""
-    found = parsing.read_moment(text, NEW_YORK), parsing.read_moment(text, ZoneInfo("Asia/Tokyo"))
-    assert all(one is not None and one.year in (1, 9999) for one in found)
+    moments = parsing.read_moment(text, NEW_YORK), parsing.read_moment(text, ZoneInfo("Asia/Tokyo"))
+    assert all(moment is not None and moment.year in (1, 9999) for moment in moments)
 
 
 @pytest.mark.parametrize("row", [{}, {"id": None}, {"id": "0"}, {"id": "abc"}, {"id": []}])
@@ -288,7 +288,7 @@ def test_the_reading_queries_can_ride_in_a_batch() -> None:
 
 def test_projects_are_asked_for_by_name_or_id() -> None:
     """A name of digits is an id."""
-    assert [{"NAME": "Задачи"}, {"ID": 7}] == [queries.groups_named(one).params["FILTER"] for one in ("Задачи", "7")]
+    assert [{"NAME": "Задачи"}, {"ID": 7}] == [queries.groups_named(name).params["FILTER"] for name in ("Задачи", "7")]
     assert [(5, "Задачи", False)] == read(queries.groups_named("Задачи"), [{"ID": "5", "NAME": "Задачи"}])
 
 
@@ -298,15 +298,15 @@ def test_an_upload_without_an_id_is_an_error() -> None:
         read(queries.upload_file(1, "a", "YQ=="), {"field": "file", "uploadUrl": "https://portal.example/?token=x"})
 
 
-@pytest.mark.parametrize(("ids", "found"), [([1065, "1077"], [1065, 1077]), ({"1": 5}, [5]), (False, []), (None, [])])
-def test_attachments_are_read(ids: Any, found: list[int]) -> None:
+@pytest.mark.parametrize(("ids", "files"), [([1065, "1077"], [1065, 1077]), ({"1": 5}, [5]), (False, []), (None, [])])
+def test_attachments_are_read(ids: Any, files: list[int]) -> None:
     """An empty list is false, null or []."""
-    assert found == read(queries.attachments(1), {"task": {"id": "1", "ufTaskWebdavFiles": ids}})
+    assert files == read(queries.attachments(1), {"task": {"id": "1", "ufTaskWebdavFiles": ids}})
 
 
 def test_a_schedule_that_may_not_be_read_is_none() -> None:
     """Answered with an empty list."""
-    assert [None, None, {"ID": 1}] == [read(queries.schedule(1), one) for one in ([], {}, {"ID": 1})]
+    assert [None, None, {"ID": 1}] == [read(queries.schedule(1), answer) for answer in ([], {}, {"ID": 1})]
 
 
 def test_an_archived_project_comes_after_the_others() -> None:

@@ -95,26 +95,26 @@ def test_who_asks_meanwhile_has_the_last_reading_or_waits_for_the_first() -> Non
         assert go_on.wait(10)
         return count
 
-    def ask(found: list[int]) -> threading.Thread:
-        thread = threading.Thread(target=lambda: found.append(readings.get("a", read).value))
+    def ask(values: list[int]) -> threading.Thread:
+        thread = threading.Thread(target=lambda: values.append(readings.get("a", read).value))
         thread.start()
         return thread
 
-    found: list[int] = []
-    first = ask(found)
+    values: list[int] = []
+    first = ask(values)
     assert reading.wait(10)
-    second = ask(found)
+    second = ask(values)
     go_on.set()
     first.join(10), second.join(10)
-    assert [1, 1] == found
+    assert [1, 1] == values
     clock.now += SHARED
     reading.clear(), go_on.clear()
-    third = ask(found)
+    third = ask(values)
     assert reading.wait(10)
     assert 1 == readings.get("a", read).value
     go_on.set()
     third.join(10)
-    assert [1, 1, 2] == found
+    assert [1, 1, 2] == values
 
 
 def test_nobody_waits_long_for_a_portal_that_is_silent() -> None:
@@ -136,8 +136,8 @@ def test_nobody_waits_long_for_a_portal_that_is_silent() -> None:
     go_on.clear()
     clock.now += SHARED
     shown = [readings.get("a", read, fresh=fresh, wait_s=0) for fresh in (False, True)]
-    assert [(1, MONDAY)] * 2 == [(one.value, one.read_at) for one in shown]
-    assert all(re.fullmatch(f"It could not be read again: {silence}", one.problem) for one in shown)
+    assert [(1, MONDAY)] * 2 == [(reading.value, reading.read_at) for reading in shown]
+    assert all(re.fullmatch(f"It could not be read again: {silence}", reading.problem) for reading in shown)
     go_on.set()
     wait_until(lambda: readings.get("a", read, wait_s=0) == Reading(2, MONDAY + SHARED))
 

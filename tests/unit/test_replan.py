@@ -62,10 +62,10 @@ class Plant:
             replace(
                 order,
                 operations=tuple(
-                    replace(one, task=after[one.id], cause="", is_free=_starts(after[one.id]) >= FROZEN)
-                    if one.id in after
-                    else one
-                    for one in order.operations
+                    replace(op, task=after[op.id], cause="", is_free=_starts(after[op.id]) >= FROZEN)
+                    if op.id in after
+                    else op
+                    for op in order.operations
                 ),
             )
             for order in self.orders
@@ -116,21 +116,21 @@ def test_whatever_the_plant_the_plan_holds(seed: int, route: bool) -> None:
     after = plant.moved(plan.moves)
     moved = {move.before.id for move in plan.moves}
     away = {worker.id: worker.absences for worker in plant.workers}
-    for one, other in combinations([task for task in after.tasks if task.slot], 2):
-        if one.responsible_id == other.responsible_id and {one.id, other.id} & moved:
-            assert one.slot[1] <= other.slot[0] or other.slot[1] <= one.slot[0], (one, other)  # type: ignore[index]
+    for task, other in combinations([task for task in after.tasks if task.slot], 2):
+        if task.responsible_id == other.responsible_id and {task.id, other.id} & moved:
+            assert task.slot[1] <= other.slot[0] or other.slot[1] <= task.slot[0], (task, other)  # type: ignore[index]
     for move in plan.moves:
         assert move.after.start is not None
         assert not any(start <= move.after.start < end for start, end in away[move.after.responsible_id])
     for order in after.orders:
-        for one, other in combinations(order.operations, 2):
-            if one.id in moved or other.id in moved:
-                first, second = sorted((one, other), key=lambda one: one.stage or 0)
+        for operation, other in combinations(order.operations, 2):
+            if operation.id in moved or other.id in moved:
+                first, second = sorted((operation, other), key=lambda operation: operation.stage or 0)
                 if route and second.id in moved:
                     assert first.task.end <= second.task.start  # type: ignore[operator]
-    forced = {one.id for order in plant.orders for one in order.operations if one.cause}
+    forced = {op.id for order in plant.orders for op in order.operations if op.cause}
     assert forced <= moved
-    frozen = {one.id for order in plant.orders for one in order.operations if not (one.is_free or one.cause)}
+    frozen = {op.id for order in plant.orders for op in order.operations if not (op.is_free or op.cause)}
     assert not frozen & moved
     assert () == after.plan().moves
 
@@ -163,14 +163,14 @@ def _ends(plant: Plant) -> dict[str, datetime]:
     for _round in range(9):
         for order in plant.orders:
             until = None
-            for one in sorted(order.operations, key=lambda one: one.stage or 0):
-                if until and one.task.start and one.task.start < until:
-                    workload.hold(one.task.responsible_id, one.id, until)
-                span = workload.span_of(one.task.responsible_id, one.id)
+            for operation in sorted(order.operations, key=lambda operation: operation.stage or 0):
+                if until and operation.task.start and operation.task.start < until:
+                    workload.hold(operation.task.responsible_id, operation.id, until)
+                span = workload.span_of(operation.task.responsible_id, operation.id)
                 until = span[1] if span else until
     ends = {}
     for order in plant.orders:
-        spans = [workload.span_of(one.task.responsible_id, one.id) for one in order.operations]
+        spans = [workload.span_of(operation.task.responsible_id, operation.id) for operation in order.operations]
         ends[order.id] = max(span[1] for span in spans if span)
     return ends
 
@@ -254,7 +254,7 @@ def test_moves_that_help_an_order_take_less_from_others(seed: int) -> None:
     orders = []
     for number, order in enumerate(chance.sample(plant.orders, len(plant.orders))):
         wanted = at(chance.randint(4, 5))
-        operations = tuple(replace(one, cause="") for one in order.operations)
+        operations = tuple(replace(operation, cause="") for operation in order.operations)
         orders.append(replace(order, importance=(wanted, number), late_from=wanted, operations=operations))
     plant = Plant([replace(worker, absences=()) for worker in plant.workers], plant.tasks, orders)
     plan = plant.plan()

@@ -120,10 +120,10 @@ def test_nothing_else_is_ever_taken_for_the_answer(before: list[str], after: lis
     """Whatever stands around it: the answer itself, or a fate that is not known."""
     client = open_client(Script(page("".join(before) + ANSWER + "".join(after))))
     try:
-        found = client.call("tasks.task.add")
+        answer = client.call("tasks.task.add")
     except errors.PortalUncertain:
         return
-    assert READ == found
+    assert READ == answer
 
 
 PAGES: list[tuple[Any, str]] = [
@@ -249,7 +249,7 @@ def test_a_redirect_names_the_portal_with_its_folder(url: str, location: str, me
 def test_the_log_shows_how_a_strange_answer_begins(caplog: pytest.LogCaptureFixture) -> None:
     """Errors, pages, notices: 300 characters on one line, no secret in any spelling; other answers are not shown."""
     caplog.set_level(logging.DEBUG, logger="b24tools")
-    spelled = "".join(f"%{ord(one):02x}" for one in SECRET)
+    spelled = "".join(f"%{ord(sign):02x}" for sign in SECRET)
     escaped = URL.replace("/", "\\/")
     strange = [
         error("ERROR_CORE", f"see {URL}x"),
@@ -265,7 +265,7 @@ def test_the_log_shows_how_a_strange_answer_begins(caplog: pytest.LogCaptureFixt
             client.call("user.get")
         except errors.PortalError as caught:
             check_no_secret(caught)
-    shown = [one.getMessage() for one in caplog.records if "begins" in one.getMessage()]
+    shown = [record.getMessage() for record in caplog.records if "begins" in record.getMessage()]
     stars = r"<html> [31mhttps:\/\/plant.bitrix24.ru\/rest\/7\/***\/ *** *** ***"
     assert shown == [
         'user.get: it begins: {"error":"ERROR_CORE","error_description":"see https://plant.bitrix24.ru/rest/7/***/x"}',

@@ -65,9 +65,9 @@ def test_a_secret_is_hidden_however_it_is_spelled(token: str, name: str, spell: 
 def test_it_is_hidden_wherever_it_stands(before: str, token: str, after: str) -> None:
     """And once hidden there is nothing more to hide."""
     scrub = Scrubber(TOKENS).scrub
-    found = scrub(before + token + after)
-    assert token not in found
-    assert found == scrub(found)
+    hidden = scrub(before + token + after)
+    assert token not in hidden
+    assert hidden == scrub(hidden)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_the_quick_look_overlooks_nothing(text: str) -> None:
 
 
 @example(["%25", "41"])
-@given(st.lists(st.sampled_from(SIGNS) | st.binary(max_size=4).map(lambda raw: "".join(f"%{one:02x}" for one in raw))))
+@given(st.lists(st.sampled_from(SIGNS) | st.binary(max_size=4).map(lambda raw: "".join(f"%{b:02x}" for b in raw))))
 def test_escapes_are_read_as_by_the_thorough_search(parts: list[str]) -> None:
     """Layer by layer, also where they are no UTF-8."""
     text = "".join(parts)

@@ -23,11 +23,11 @@ def at(day: int, hour: int = 0, minute: int = 0, month: int = 11) -> datetime:
 
 def shops(works: Works, *names: str) -> list[int]:
     """Positions with one new person each; the people's ids."""
-    found = []
+    ids = []
     for name in names:
         shop = works.portal.add_department(name, parent=4)
-        found.append(works.portal.add_user("Иван", name, departments=[shop.id]).id)
-    return found
+        ids.append(works.portal.add_user("Иван", name, departments=[shop.id]).id)
+    return ids
 
 
 def slots(result: OrderResult) -> list[tuple[datetime | None, datetime | None]]:
@@ -194,39 +194,39 @@ def test_an_order_in_time_is_promised_for_its_last_operation(works: Works) -> No
     """Late by nothing; the longest of what decides is named."""
     shops(works, *ABC)
     expected = Promise(at(24, 12), date(2026, 11, 24), 0, Bottleneck("Сборка", 0, 8 * 3600))
-    found = promised(works, [("Раскрой", 120), ("Сборка", 480), ("Упаковка", 60)], route=ABC, wanted=at(27))
-    assert expected == found
+    promise = promised(works, [("Раскрой", 120), ("Сборка", 480), ("Упаковка", 60)], route=ABC, wanted=at(27))
+    assert expected == promise
 
 
 def test_lateness_is_counted_in_working_time_from_the_end_of_the_wanted_day(works: Works) -> None:
     """Wanted on Monday, ready on Wednesday at ten: nine working hours."""
     shops(works, *ABC)
-    found = promised(works, [("Раскрой", 17 * 60)], wanted=at(23))
-    assert (9 * 3600, date(2026, 11, 25)) == (found and found.late_s, found and found.day)
+    promise = promised(works, [("Раскрой", 17 * 60)], wanted=at(23))
+    assert (9 * 3600, date(2026, 11, 25)) == (promise and promise.late_s, promise and promise.day)
 
 
 def test_an_order_wanted_at_an_hour_is_late_from_then(works: Works) -> None:
     """Ready at noon, wanted at half past ten."""
     shops(works, *ABC)
-    found = promised(works, [("Раскрой", 180)], wanted=at(23, 10, 30))
-    assert 5400 == (found and found.late_s)
+    promise = promised(works, [("Раскрой", 180)], wanted=at(23, 10, 30))
+    assert 5400 == (promise and promise.late_s)
 
 
 def test_waiting_makes_a_bottleneck_too(works: Works) -> None:
     """A short operation whose only person is busy for two days holds up the order, not a longer one."""
     _cutter, fitter, _packer = shops(works, *ABC)
     works.portal.add_task("Чужая", responsible=fitter, creator=1, time_estimate=16 * 3600)
-    found = promised(works, [("Раскрой", 180), ("Сборка", 60), ("Упаковка", 240)], route=ABC)
-    assert Bottleneck("Сборка", 13 * 3600, 3600) == (found and found.bottleneck)
+    promise = promised(works, [("Раскрой", 180), ("Сборка", 60), ("Упаковка", 240)], route=ABC)
+    assert Bottleneck("Сборка", 13 * 3600, 3600) == (promise and promise.bottleneck)
 
 
 def test_sent_again_an_order_is_promised_with_all_that_stands_before_it(works: Works) -> None:
     """It is held up by the same work of others as before."""
     (cutter,) = shops(works, "Раскрой")
     works.portal.add_task("Чужая", responsible=cutter, creator=1, time_estimate=16 * 3600)
-    found = [works.assign(order([("Раскрой", 60)]))[0].promise for _time in range(2)]
+    promises = [works.assign(order([("Раскрой", 60)]))[0].promise for _time in range(2)]
     assert [(16 * 3600, 3600)] * 2 == [
-        (one.bottleneck.wait_s, one.bottleneck.work_s) for one in found if one and one.bottleneck
+        (promise.bottleneck.wait_s, promise.bottleneck.work_s) for promise in promises if promise and promise.bottleneck
     ]
 
 
@@ -234,16 +234,16 @@ def test_nobody_waits_for_the_next_whole_step(works: Works) -> None:
     """At a minute past ten work begins at five past, though everybody is free."""
     shops(works, "Раскрой")
     works.clock.now = at(23, 10, 1)
-    found = promised(works, [("Раскрой", 60)])
-    assert Bottleneck("Раскрой", 0, 3600) == (found and found.bottleneck)
+    promise = promised(works, [("Раскрой", 60)])
+    assert Bottleneck("Раскрой", 0, 3600) == (promise and promise.bottleneck)
 
 
 def test_only_what_decides_the_end_is_a_bottleneck(works: Works) -> None:
     """The longest operation of another branch does not count if it is done earlier."""
     shops(works, *ABC, "Склад")
     lines = [("Раскрой", 210), ("Сборка", 180), ("Склад", 300)]
-    found = promised(works, lines, route=ABC)
-    assert Bottleneck("Раскрой", 0, 210 * 60) == (found and found.bottleneck)
+    promise = promised(works, lines, route=ABC)
+    assert Bottleneck("Раскрой", 0, 210 * 60) == (promise and promise.bottleneck)
 
 
 @pytest.mark.parametrize("lines", [[], [("Раскрой", 60), ("Нет такой", 60)]])

@@ -127,7 +127,7 @@ def test_what_serve_leaves_open_goes_from_one_user_to_the_next(tmp_path: Path) -
             second.orders.save("a", "1", NOW)
         with closing(open_store(path)) as third, closing(open_store(path)) as fourth:
             assert connections == {third.database.connection, fourth.database.connection}
-            assert [{"a": None}] * 2 == [one.orders.outcomes(["a"]) for one in (third, fourth)]
+            assert [{"a": None}] * 2 == [opened.orders.outcomes(["a"]) for opened in (third, fourth)]
             third.database.connection.execute("BEGIN")  # what somebody leaves in the middle of something is closed
             fourth.database.wait_at_most(1)  # and what waits otherwise than others
         with closing(open_store(path)) as fifth:
@@ -138,9 +138,9 @@ def test_what_serve_leaves_open_goes_from_one_user_to_the_next(tmp_path: Path) -
 def test_open_orders_without_stages_of_their_own_wait_for_nothing(store: Store) -> None:
     """Zeros are what 1C sends of stages that nobody filled in; all count where there is a route."""
     stages = {"a": (None, 1), "b": (None, None), "c": (0, 0), "d": (2, 1)}
-    for order_id, found in stages.items():
+    for order_id, two in stages.items():
         store.orders.save(order_id, order_id, NOW)
-        store.orders.save_lines(line(f"{order_id}{at}", order_id=order_id, stage=one) for at, one in enumerate(found))
+        store.orders.save_lines(line(f"{order_id}{at}", order_id=order_id, stage=stage) for at, stage in enumerate(two))
     store.orders.save_standings({"d": ({}, True)}, NOW)
     assert (["a"], ["a", "b"]) == (store.orders.open_ids(()), store.orders.open_ids({"b", "d"}))
     assert ["a", "b", "c"] == store.orders.open_ids()
@@ -221,14 +221,14 @@ def test_decisions_of_which_nothing_came_make_room_for_new_ones(store: Store) ->
 
 def test_running_settings_have_defaults_and_are_seen_by_all(tmp_path: Path) -> None:
     """At once, in another connection."""
-    one, other = open_store(tmp_path / "b24tools.db"), open_store(tmp_path / "b24tools.db")
+    store, other = open_store(tmp_path / "b24tools.db"), open_store(tmp_path / "b24tools.db")
     names = ("producer_mode", "hidden_users", "excluded_users", "snapshot_max_age_h", "portal_host")
-    assert ["polling", "", "", "26", ""] == [one.settings.get(name) for name in names]
-    one.settings.save("excluded_users", " 7, 12 ")
+    assert ["polling", "", "", "26", ""] == [store.settings.get(name) for name in names]
+    store.settings.save("excluded_users", " 7, 12 ")
     assert frozenset({7, 12}) == other.settings.excluded_users()
-    one.settings.save("excluded_users", "")
+    store.settings.save("excluded_users", "")
     assert frozenset() == other.settings.excluded_users()
-    one.close()
+    store.close()
     other.close()
 
 
@@ -329,7 +329,7 @@ def test_two_processes_may_write_at_once(tmp_path: Path) -> None:
         "[s.orders.save(sys.argv[1] + str(n), '1', datetime.now(UTC)) for n in range(50)]; s.close()"
     )
     running = [subprocess.Popen([sys.executable, "-c", script, name]) for name in ("a", "b", "c")]
-    assert [0, 0, 0] == [one.wait(60) for one in running]
+    assert [0, 0, 0] == [program.wait(60) for program in running]
     opened = open_store(path)
     assert 150 == len(opened.orders.outcomes([f"{name}{n}" for name in "abc" for n in range(50)]))
     opened.close()
@@ -347,7 +347,7 @@ def test_a_dry_run_leaves_the_database_as_it_is(tmp_path: Path) -> None:
         with closing(read_store(path, dry_run=True)) as dry:
             dry.orders.save("b", "2", NOW)
             dry.orders.save_lines([line("1c:b:c", order_id="b", task_id=5)])
-            assert [{"a": None}] * 2 == [one.orders.outcomes(["a", "b"]) for one in (opened, dry)]
+            assert [{"a": None}] * 2 == [store.orders.outcomes(["a", "b"]) for store in (opened, dry)]
             opened.orders.save("c", "3", NOW)
             assert {} == dry.orders.outcomes(["c"])  # one state, that of its beginning
 

@@ -105,7 +105,7 @@ def test_a_transaction_inside_another_is_a_part_of_it(tmp_path: Path) -> None:
 def test_a_change_of_mode_is_seen_at_the_next_step_of_every_process(tmp_path: Path) -> None:
     """Nobody keeps a copy of the running settings."""
     path = tmp_path / "b24tools.db"
-    with closing(open_store(path)) as one, closing(open_store(path)) as other:
+    with closing(open_store(path)) as store, closing(open_store(path)) as other:
         assert other.settings.get("producer_mode") == "polling"
-        one.settings.save("producer_mode", "webhook")
+        store.settings.save("producer_mode", "webhook")
         assert other.settings.get("producer_mode") == "webhook"

@@ -52,20 +52,20 @@ def test_the_queries_of_the_page_run_on_both_engines(page: Path, opened: Store) 
     if opened.database.is_shared:
         (column,) = re.findall(r"PostgreSQL:\s`(.*? AS time)`", text)
         queries = [re.sub(r"SELECT .* AS time", f"SELECT {column}", query) for query in queries]
-    found = [opened.database.query(query) for query in queries]
-    assert ([True, False, False], 114) == ([bool(rows) for rows in found], sum(row["closed"] for row in found[0]))
+    results = [opened.database.query(query) for query in queries]
+    assert ([True, False, False], 114) == ([bool(rows) for rows in results], sum(row["closed"] for row in results[0]))
 
 
 def test_weeks_are_those_of_the_leaderboard(opened: Store) -> None:
     """Without who is hidden or has opted out."""
     opened.settings.save("opted_out_users", "1")
-    found = opened.database.query(
+    weeks = opened.database.query(
         "SELECT * FROM v_weeks WHERE week = ? ORDER BY tasks DESC, user_id", [closed.THIS.label]
     )
     all_of = opened.database.query("SELECT * FROM closed_by_week WHERE week = ?", [closed.THIS.label])
 
-    assert {2: 7, 3: 7, 4: 4, 5: 4, 6: 3, 8: 2, 7: 1, 77: 1} == {row["user_id"]: row["tasks"] for row in found}
-    assert {tuple(row) for row in found} == {tuple(row) for row in all_of if row["user_id"] not in (1, 9)}
+    assert {2: 7, 3: 7, 4: 4, 5: 4, 6: 3, 8: 2, 7: 1, 77: 1} == {row["user_id"]: row["tasks"] for row in weeks}
+    assert {tuple(row) for row in weeks} == {tuple(row) for row in all_of if row["user_id"] not in (1, 9)}
 
 
 def test_a_task_counts_without_the_name_of_who_has_opted_out(opened: Store) -> None:
@@ -86,15 +86,15 @@ def test_operations_and_orders_have_their_tasks(works: Works, monkeypatch: pytes
     with closing(open_store(works.folder / "b24tools.db")) as store:
         (row,) = store.database.query("SELECT task_id, key FROM order_tasks WHERE position = 'Сварщик'")
         closed.save(store, [closed.task(row["task_id"], 1, MONDAY + timedelta(hours=3), xml_id=row["key"])], MONDAY)
-        (found,) = store.database.query("SELECT * FROM v_orders")
+        (order_row,) = store.database.query("SELECT * FROM v_orders")
         operations = store.database.query("SELECT * FROM v_operations ORDER BY line")
         tasks = store.database.query("SELECT order_id, position, estimate_h FROM v_tasks")
 
     assert ("1Ц-7", "ООО", 2, 1, 1.5) == tuple(
-        found[name] for name in ("number", "customer", "operations", "closed", "estimate_h")
+        order_row[name] for name in ("number", "customer", "operations", "closed", "estimate_h")
     )
     assert [("1Ц-7", "Сварщик", 1.0, True), ("1Ц-7", "Макетчик", 0.5, False)] == [
-        (one["order_number"], one["position"], one["estimate_h"], one["closed_at"] is not None) for one in operations
+        (row["order_number"], row["position"], row["estimate_h"], row["closed_at"] is not None) for row in operations
     ]
     assert [("a", "Сварщик", 1.0)] == [tuple(row) for row in tasks]
 

@@ -165,8 +165,8 @@ def test_what_waits_until_the_same_moment_is_done_in_the_order_of_the_plans() ->
     """Not the shorter one first."""
     slots = [task(1, 1, 1, "11:00", "12:00", ours=True), task(2, 1, 2, "09:00", "11:00", ours=True)]
     workload = load(*slots)
-    for one in slots:
-        workload.hold(1, one.id, at("15:00"))
+    for slot in slots:
+        workload.hold(1, slot.id, at("15:00"))
     assert ["23 18:00", "23 17:00"] == ends(workload, 1, 2)
 
 
@@ -194,8 +194,8 @@ def test_operations_wait_for_those_of_lower_stages_over_all_orders() -> None:
     ]
     workload = load(*tasks, people=3)
     workload.let_wait(orders)
-    found = [ends(workload, task_id, person=person)[0] for order in orders for _stage, person, task_id in order]
-    assert ["23 11:00", "23 13:00", "23 16:00", "23 17:00", "23 10:00"] == found
+    finishes = [ends(workload, task_id, person=person)[0] for order in orders for _stage, person, task_id in order]
+    assert ["23 11:00", "23 13:00", "23 16:00", "23 17:00", "23 10:00"] == finishes
 
 
 def test_a_slot_laid_around_an_absence_or_outside_working_hours_loses_nothing() -> None:
@@ -322,8 +322,8 @@ def test_two_lines_of_one_position_go_to_two_people() -> None:
     choices = [workload.choose([1, 2], 2 * HOUR) for _ in range(3)]
     assert [(1, at("09:00")), (2, at("09:00")), (1, at("11:00"))] == [(c.responsible_id, c.start) for c in choices]
     assert [c.reason for c in choices] == ["lower_id", "first", "least_recent"]
-    assert [one.open_s for one in choices[2].candidates] == [2 * HOUR, 2 * HOUR]
-    assert [one.free for one in choices[2].candidates] == [at("11:00"), at("11:00")]
+    assert [candidate.open_s for candidate in choices[2].candidates] == [2 * HOUR, 2 * HOUR]
+    assert [candidate.free for candidate in choices[2].candidates] == [at("11:00"), at("11:00")]
     assert offered(workload, 1) == ("23 14:00", "23 14:00", "23 15:00")
 
 
@@ -364,8 +364,8 @@ def test_a_pinned_person_gets_the_work_whoever_finishes_first() -> None:
     workload = load(task(1, 2, 4), people=2)
     choice = workload.pin(2, HOUR, worker_ids=[1, 2])
     assert (choice.responsible_id, choice.start, choice.reason) == (2, at("14:00"), "pinned")
-    assert [(one.id, one.chosen) for one in choice.candidates] == [(1, False), (2, True)]
-    assert [one.id for one in workload.pin(2, HOUR).candidates] == [2]
+    assert [(candidate.id, candidate.chosen) for candidate in choice.candidates] == [(1, False), (2, True)]
+    assert [candidate.id for candidate in workload.pin(2, HOUR).candidates] == [2]
     assert offer(workload, 2, HOUR).start == at("16:00")
 
 
@@ -439,13 +439,23 @@ def test_the_extended_slot_counts_for_what_follows() -> None:
 
 def test_a_slot_longer_than_its_work_takes_no_more_than_that_and_no_other_slot() -> None:
     """It was stretched by hand, or around an absence that the portal does not know: loads and open work agree."""
-    one = task(1, 1, 4, "09:00", "18:00", ours=True)
-    workload = load(one, task(2, 1, 1))
+    stretched = task(1, 1, 4, "09:00", "18:00", ours=True)
+    workload = load(stretched, task(2, 1, 1))
     person = workload.load(1, 1)
     assert (5 * HOUR, 5 * HOUR) == (person.open_s, sum(day.busy_s for day in person.days))
     assert (at("09:00"), at("13:00")) == workload.span_of(1, 1)
     assert (at("14:00"), at("15:00")) == workload.span_of(1, 2)
     assert offered(workload, 1) == ("23 15:00", "24 09:00", "24 10:00")
+
+
+def test_a_slot_made_shorter_than_its_work_counts_as_long_as_it_is_until_it_begins() -> None:
+    """Loads, open work and what a task takes agree at any moment; so do they of work outside the hours."""
+    short, outside = task(1, 1, 4, "10:00", "11:00", ours=True), task(2, 1, 2, "19:00", "21:00", ours=True)
+    for now, taken in (("09:00", [HOUR, 0]), ("10:30", [4 * HOUR, 0])):
+        workload = load(short, outside, now=now)
+        person = workload.load(1, 30)
+        assert taken == [one.remaining_s for one, _span in workload.tasks_of(1)]
+        assert sum(taken) == person.open_s == sum(day.busy_s for day in person.days)
 
 
 def test_a_task_nobody_read_may_be_extended() -> None:
@@ -483,20 +493,20 @@ class SlowWorkload:
         calendars = {worker.id: worker.calendar or CALENDAR for worker in workers}
         self.wall = [shown for _moment, _day, shown in walk(calendars[1].zone, MONDAY, DAYS)]
         self.shared = {n: working_minutes(calendar, MONDAY, DAYS) for n, calendar in calendars.items()}
-        self.working = {one.id: working_minutes(calendars[one.id], MONDAY, DAYS, one.absences) for one in workers}
+        self.working = {who.id: working_minutes(calendars[who.id], MONDAY, DAYS, who.absences) for who in workers}
         self.rates = {worker.id: worker.rate for worker in workers}
         self.used: dict[int, list[int]] = {n: [0] * WINDOW for n in self.working}  # the task's id
         self.shown: dict[int, list[int]] = {n: [] for n in self.working}  # slots of what waits
         self.shown_ends: dict[int, int] = {}  # of slots that reach out of the working hours
-        self.tasks = {n: [one for one in tasks if one.responsible_id == n] for n in self.working}
+        self.tasks = {n: [job for job in tasks if job.responsible_id == n] for n in self.working}
         self.turn = dict.fromkeys(self.working, 0)
         self.is_too_long = False  # for the window
         for n in self.working:
             self.lay(n)
 
     def open_s(self, person: int) -> int:
-        """All that is left to do."""
-        return sum(self.own(person, one.remaining_s) * 60 for one in self.tasks[person])
+        """The working time that is taken."""
+        return sum(map(bool, self.used[person])) * 60
 
     def own(self, person: int, work_s: int) -> int:
         """In how many minutes a person does so much work: a whole number, as it is drawn."""
@@ -507,67 +517,67 @@ class SlowWorkload:
     def lay(self, person: int) -> None:
         """First the begun and overdue, then the slots, then the rest in the gaps."""
         self.used[person], self.shown[person] = [0] * WINDOW, []
-        for one in self.tasks[person]:
-            self.shown_ends.pop(one.id, None)
+        for job in self.tasks[person]:
+            self.shown_ends.pop(job.id, None)
         begun, overdue, slots, rest = [], [], [], []
-        for one in self.tasks[person]:
-            held = not one.begun and one.not_before is not None and self.minutes(person, 0, minute(one.not_before)) > 0
-            if held and one.slot:
-                first, last = (max(0, minute(moment)) for moment in one.slot)
+        for job in self.tasks[person]:
+            held = not job.begun and job.not_before is not None and self.minutes(person, 0, minute(job.not_before)) > 0
+            if held and job.slot:
+                first, last = (max(0, minute(moment)) for moment in job.slot)
                 self.shown[person] += range(first, last)
-            is_over = one.end is not None and one.end <= MONDAY
-            if one.begun:
-                begun.append(one)
-            elif not held and (is_over or (one.slot and one.slot[0] <= MONDAY)):
-                overdue.append(one)
-            elif one.slot or is_over:
-                slots.append(one)
+            is_over = job.end is not None and job.end <= MONDAY
+            if job.begun:
+                begun.append(job)
+            elif not held and (is_over or (job.slot and job.slot[0] <= MONDAY)):
+                overdue.append(job)
+            elif job.slot or is_over:
+                slots.append(job)
             else:
-                rest.append(one)
-        by_start = lambda one: (one.start or MONDAY, one.id)  # noqa: E731
+                rest.append(job)
+        by_start = lambda job: (job.start or MONDAY, job.id)  # noqa: E731
         behind = 0
-        for one in [*sorted(begun, key=by_start), *sorted(overdue, key=by_start)]:
-            behind = self.fill(one, behind, self.own(person, one.remaining_s))
+        for job in [*sorted(begun, key=by_start), *sorted(overdue, key=by_start)]:
+            behind = self.fill(job, behind, self.own(person, job.remaining_s))
         placed = []
-        for one in slots:
-            start = max(minute(one.not_before or MONDAY), minute(one.start) if one.slot and one.start else 0, 0)
-            placed.append((self.minutes(person, 0, start), by_start(one), start, one))
-        for _position, _plan, start, one in sorted(placed, key=lambda place: place[:2]):
-            left = self.own(person, one.remaining_s)
-            if one.slot and one.slot[1] > MONDAY and one.slot[0] > MONDAY:
-                first, last = (max(0, minute(moment)) for moment in one.slot)
+        for job in slots:
+            start = max(minute(job.not_before or MONDAY), minute(job.start) if job.slot and job.start else 0, 0)
+            placed.append((self.minutes(person, 0, start), by_start(job), start, job))
+        for _position, _plan, start, job in sorted(placed, key=lambda place: place[:2]):
+            left = self.own(person, job.remaining_s)
+            if job.slot and job.slot[1] > MONDAY and job.slot[0] > MONDAY:
+                first, last = (max(0, minute(moment)) for moment in job.slot)
                 own = self.minutes(person, first, last)
                 if own > left:  # the rest of the slot stays closed to other slots
                     self.shown[person] += range(first, last)
                 left = min(max(own, sum(self.shared[person][first:last])), left)
             is_pushed = self.minutes(person, start, behind) > 0
-            is_held = one.not_before is not None and self.minutes(person, 0, minute(one.not_before)) > 0
-            is_too_soon = one.not_before is not None and one.not_before > max(one.start or MONDAY, MONDAY)
+            is_held = job.not_before is not None and self.minutes(person, 0, minute(job.not_before)) > 0
+            is_too_soon = job.not_before is not None and job.not_before > max(job.start or MONDAY, MONDAY)
             if (
                 not left and not is_held and not is_too_soon
             ):  # outside the working hours by hand: it meets no other work
-                self.fill(one, start, 0)
-                self.shown_ends[one.id] = minute(one.slot[1]) if one.slot else start
+                self.fill(job, start, 0)
+                self.shown_ends[job.id] = minute(job.slot[1]) if job.slot else start
                 continue
-            left = left or self.own(person, one.remaining_s)  # it cannot stay there
-            is_short = left < self.own(person, one.remaining_s)
-            behind = self.fill(one, max(behind, start), left)
-            if one.slot and is_short and not is_pushed and not is_held:  # put outside the working hours by hand
-                self.shown_ends[one.id] = minute(one.slot[1])
-        starts = {one.id: max(minute(one.not_before or MONDAY), minute(one.start or MONDAY), 0) for one in rest}
-        for one in sorted(rest, key=lambda one: (self.minutes(person, 0, starts[one.id]), one.id)):
-            self.fill(one, starts[one.id], self.own(person, one.remaining_s))
+            left = left or self.own(person, job.remaining_s)  # it cannot stay there
+            is_short = left < self.own(person, job.remaining_s)
+            behind = self.fill(job, max(behind, start), left)
+            if job.slot and is_short and not is_pushed and not is_held:  # put outside the working hours by hand
+                self.shown_ends[job.id] = minute(job.slot[1])
+        starts = {job.id: max(minute(job.not_before or MONDAY), minute(job.start or MONDAY), 0) for job in rest}
+        for job in sorted(rest, key=lambda job: (self.minutes(person, 0, starts[job.id]), job.id)):
+            self.fill(job, starts[job.id], self.own(person, job.remaining_s))
 
     def minutes(self, person: int, start: int, end: int) -> int:
         """Working minutes of a person between two minutes."""
         return sum(self.working[person][max(0, start) : max(0, end)])
 
-    def fill(self, one: OpenTask, start: int, left: int) -> int:
+    def fill(self, job: OpenTask, start: int, left: int) -> int:
         """Use the first free working minutes; the minute behind the last one."""
-        used = self.used[one.responsible_id]
+        used = self.used[job.responsible_id]
         for i in range(start, WINDOW):
-            if left and self.working[one.responsible_id][i] and not used[i]:
-                used[i] = one.id
+            if left and self.working[job.responsible_id][i] and not used[i]:
+                used[i] = job.id
                 left -= 1
                 start = i + 1
         self.is_too_long |= left > 0
@@ -575,7 +585,7 @@ class SlowWorkload:
 
     def end_of(self, person: int, task_id: int) -> int | None:
         """The minute behind the last one that a task uses, or its slot."""
-        end = max((i + 1 for i, one in enumerate(self.used[person]) if one == task_id), default=None)
+        end = max((i + 1 for i, used_by in enumerate(self.used[person]) if used_by == task_id), default=None)
         return end and max(end, self.shown_ends.get(task_id, end))
 
     def offer(self, person: int, work_s: int, step: int, earliest: int) -> tuple[int, int] | None:
@@ -643,13 +653,13 @@ def test_lanes_and_choices_are_those_of_a_walk_over_the_minutes(
         rate = data.draw(st.sampled_from([Fraction(1), Fraction(1, 2), Fraction(3, 4), Fraction(3, 2), Fraction(3)]))
         workers.append(Worker(n, str(n), away[n - 1], rate=rate, calendar=other))
     workload = Workload(calendar, MONDAY, workers, data.draw(st.permutations(tasks)), step * 60)
-    slow = SlowWorkload([replace(one, calendar=one.calendar or calendar) for one in workers], tasks)
+    slow = SlowWorkload([replace(worker, calendar=worker.calendar or calendar) for worker in workers], tasks)
     given_out: dict[int, list[tuple[datetime, datetime]]] = {worker.id: [] for worker in workers}
     for turn in range(1, 6):
         assume(not slow.is_too_long)
-        for one in (one for n in slow.tasks for one in slow.tasks[n]):
-            end = slow.end_of(one.responsible_id, one.id)
-            span = end and workload.span_of(one.responsible_id, one.id)
+        for job in (job for n in slow.tasks for job in slow.tasks[n]):
+            end = slow.end_of(job.responsible_id, job.id)
+            span = end and workload.span_of(job.responsible_id, job.id)
             assert end == (minute(span[1]) if span else None)
         work_s = data.draw(st.integers(1, 12)) * lcm(3, step) * 60  # whole minutes at every rate
         earliest = data.draw(st.integers(-100, 4000))
@@ -685,9 +695,9 @@ def test_slots_given_out_lie_in_free_working_time(
     workload = Workload(calendar, MONDAY, [Worker(n, str(n), away) for n in range(1, PEOPLE + 1)], tasks, STEP)
     line = Timeline(calendar, away, MONDAY)
     taken: dict[int, list[tuple[int, int]]] = {n: [] for n in range(1, PEOPLE + 1)}
-    for one in tasks:
-        if one.slot and (span := workload.span_of(one.responsible_id, one.id)):
-            taken[one.responsible_id].append((line.worked(span[0]), line.worked(span[1])))
+    for job in tasks:
+        if job.slot and (span := workload.span_of(job.responsible_id, job.id)):
+            taken[job.responsible_id].append((line.worked(span[0]), line.worked(span[1])))
     for _ in range(20):
         length = data.draw(st.integers(1, 300)) * STEP
         try:
@@ -717,7 +727,7 @@ def test_the_slots_of_the_days_are_the_load_of_the_days_and_all_of_each_task(
         start, end = (datetime.combine(day.day + timedelta(days=n), time(), calendar.zone) for n in (0, 1))
         slots = workload.slots_between(1, start, end)
         assert day.busy_s == sum(slot.work_s for slot in slots)
-        assert all(one.end <= other.start for one, other in pairwise(slot for slot in slots if slot.work_s))
+        assert all(earlier.end <= later.start for earlier, later in pairwise(slot for slot in slots if slot.work_s))
         for slot in slots:
             seen.setdefault(slot.task.id, []).append((line.worked(slot.start), line.worked(slot.end)))
     last = line.worked(

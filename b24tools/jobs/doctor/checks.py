@@ -1,4 +1,7 @@
-"""What a check is. To add one, write a function under `@checks.add(…)` in the file of its part: that is all.
+"""What a check is. To add one, write a function under `@checks.add(…)` in the file of its part.
+
+A new file goes into `PARTS` of `job`. What is looked at of each order takes the order, too, and its name begins with
+`order {number}`. A test asks for the row of a new name in the pages of doctor.
 
 `job` runs the checks in the order in which they are written down, after one batch has asked the portal for all that
 they need (a second one, for what depends on the first).
@@ -22,7 +25,7 @@ from b24tools.scheduling.calendar_file import OwnDays
 from b24tools.scheduling.people_file import PeopleFile
 from b24tools.store import Store
 from b24tools.store.inspection import Looked
-from b24tools.store.settings import Acknowledged
+from b24tools.store.settings import POLLING, Acknowledged
 
 T = TypeVar("T")
 Status = Literal["ok", "warn", "fail"]
@@ -112,7 +115,7 @@ class Examination:
     looked: Looked | None = None
     database_error: errors.B24ToolsError | None = None
     database: Store | None = None
-    mode: str = "polling"
+    mode: str = POLLING
     excluded: frozenset[int] = frozenset()
     hidden: frozenset[int] = frozenset()
     opted_out: frozenset[int] = frozenset()

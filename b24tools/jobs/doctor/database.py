@@ -13,6 +13,7 @@ from b24tools.core.sizes import HOUR_S, format_duration, format_size
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, listed, ok, require, warn
 from b24tools.store import database, inspection, read_store
 from b24tools.store.events import FAILED, WAITING
+from b24tools.store.settings import WEBHOOK
 
 LONG_WAIT = timedelta(minutes=15)
 MISSED_OF = 100  # one change of so many may come without an event
@@ -123,11 +124,11 @@ def check_orders(exam: Examination) -> Finding:
 
 @checks.add("snapshot", lambda: _("snapshot"))
 def check_snapshot(exam: Examination) -> Finding:
-    runs = require(exam.database).snapshot_runs
-    run = runs.last_complete(exam.now)
-    command = "b24tools snapshot --reconcile" if exam.mode == "webhook" else "b24tools snapshot"
+    runs, non_admin = require(exam.database).snapshot_runs, exam.settings.non_admin
+    run = runs.last_taken(exam.now, non_admin=non_admin)
+    command = "b24tools snapshot --reconcile" if exam.mode == WEBHOOK else "b24tools snapshot"
     fix = _("Run `{command}` and look at what it says; by the clock: `b24tools schedule`.").format(command=command)
-    if run is None and runs.has_complete():
+    if run is None and runs.has_complete(non_admin=non_admin):
         return fail(_("the last complete one is dated in the future: the clock of this computer was wrong then"), fix)
     if run is None:
         return warn(_("never taken: the leaderboard is empty"), fix)
@@ -148,7 +149,7 @@ def check_events(exam: Examination) -> Finding:
     events = require(exam.database).events
     counts, oldest = events.count_by_status(), events.oldest_unprocessed()
     since = clock.known_moment(oldest, exam.now)
-    if oldest is not None and exam.mode == "webhook" and (since is None or exam.now - since > LONG_WAIT):
+    if oldest is not None and exam.mode == WEBHOOK and (since is None or exam.now - since > LONG_WAIT):
         n = counts.get(WAITING, 0)
         detail = ngettext("{n} event waits, the oldest since {moment}", "{n} events wait, the oldest since {moment}", n)
         fix = _("`b24tools serve` follows them: is it running, and with this data folder?")
@@ -164,7 +165,7 @@ def check_events(exam: Examination) -> Finding:
 def check_missed_events(exam: Examination) -> Finding | None:
     """Say how many changes the last complete run in webhook mode found that no event had reported."""
     run = require(exam.database).snapshot_runs.last_measured(exam.now)
-    if exam.mode != "webhook" or run is None or run.missed is None or run.changes is None:
+    if exam.mode != WEBHOOK or run is None or run.missed is None or run.changes is None:
         return None
     detail = ngettext(
         "{missed} of {n} change came without an event (reconciled {moment})",

@@ -25,6 +25,7 @@ from b24tools.core.locks import without_locks
 from b24tools.core.sizes import MIB, format_size
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, listed, ok, warn
 from b24tools.store import database
+from b24tools.store.settings import WEBHOOK
 
 SHORT_TOKEN = 16
 LITTLE_BYTES = 500 * MIB
@@ -98,7 +99,7 @@ def check_outgoing_token(exam: Examination) -> Finding:
     if count:
         return ok(_("set ({tokens})"), tokens=ngettext("{n} token", "{n} tokens", count).format(n=count))
     fix = _("Put the application token of the outgoing webhook into BITRIX_OUTGOING_TOKEN, and start `serve` again")
-    if exam.mode == "webhook":
+    if exam.mode == WEBHOOK:
         detail = _("not set, though the mode is webhook: every event is refused with 403")
         return fail(detail, _("{how}; or go back: `b24tools mode polling`."), how=fix)
     detail = _("not set: `serve` would refuse events, which polling mode does not need")

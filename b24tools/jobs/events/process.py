@@ -24,7 +24,7 @@ from b24tools.core.secrets import Scrubber
 from b24tools.jobs.events import payload
 from b24tools.jobs.events.payload import Event, Refusal
 from b24tools.store import Store, database
-from b24tools.store.events import BY_MODE, DONE, IGNORED, LONGEST_DELAY, NewEvent, StoredEvent
+from b24tools.store.events import BY_MODE, DONE, IGNORED, LONGEST_DELAY, WAITING, NewEvent, StoredEvent
 
 TASK_LIST = "tasks.task.list"
 TASKS_AT_ONCE = 50
@@ -88,7 +88,9 @@ def check(
 def add(store: Store, events: Sequence[NewEvent]) -> list[str]:
     """Store events; they are on the disk when this returns. The answers: accepted, ignored_by_mode or event_ignored."""
     answers = {IGNORED: "event_ignored", BY_MODE: "ignored_by_mode"}
-    return [answers.get(status, "accepted") for status in store.events.add(events)]
+    with store.transaction():  # no change of the mode slips in between
+        statuses = store.events.add(events, WAITING if store.settings.follows_events() else BY_MODE)
+    return [answers.get(status, "accepted") for status in statuses]
 
 
 def process(store: Store, client: Client, zone: ZoneInfo, now: datetime, limit: int = TASKS_AT_ONCE) -> Processed:

@@ -113,7 +113,8 @@
     element("benchmarks").hidden = middle.ranked < 2;
     element("empty").hidden = rows.length > 0;
     put(element("empty").querySelector("p"),
-      all.tasks ? words.no_hours : asOf === null ? words.no_data : words.empty);
+      all.tasks ? (figure === "hours" && !all.hours ? words.no_hours : words.unnamed)
+        : asOf === null ? words.no_data : words.empty);
     put(element("note"), words.incomplete);
     element("note").hidden = people.period.complete || !rows.length;
   }

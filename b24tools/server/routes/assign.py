@@ -97,7 +97,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         if not writing.acquire(timeout=session.settings.retry_seconds):
             raise orders_places.busy()
         try:
-            with services.intake.watch(errors.OrderError, errors.PortalError, errors.Busy):
+            with services.intake.watch("order", errors.OrderError, errors.PortalError, errors.Busy):
                 results = _assign(session, orders, read_caller(request), dry_run=False)
         finally:
             writing.release()

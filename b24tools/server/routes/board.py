@@ -128,6 +128,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
             with refuse_input(404):
                 scope = leaderboard.read_scope(store, group, department)
             rules, season = leaderboard.rules_of(store, choose_period(period, kind))
+            *_known, sees_part = store.leaderboard.collected(choose_period(period, kind), services.now())
             differ = rules != store.settings.counting_rules(settings.zone)
         asked = {"period": period, "group": group, "department": department}
         query = {"kind": kind, "by": by, "details": "1", "spares_last": "1"}
@@ -141,8 +142,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
                 "zone": settings.zone.key,
                 "old_s": old_s,
                 "frozen": season is not None,
-                "rules": urlencode({"period": chosen.label, "lang": i18n.current_language()}),
-                "words": board_page.list_words(chosen, services.now()),
+                "rules": urlencode({"period": chosen.label, "lang": i18n.current_language(), "theme": theme}),
+                "words": board_page.list_words(chosen, services.now(), sees_part=sees_part),
             }
             final = season and leaderboard_text.describe_season(season, rules_differ=differ, command=False)
             said = [final or "", leaderboard_text.describe_rules(rules)]

@@ -44,9 +44,14 @@ def add_routes(api: FastAPI, services: Services) -> None:
             if services.intake.failed:
                 health.status = "failed"
                 health.problem = _(
-                    "the last order or event could not be stored; "
+                    "the last event could not be stored; "
                     "this stays so until one is, or `b24tools serve` is started again"
                 )
+                if "order" in services.intake.failed:
+                    health.problem = _(
+                        "the last order could not be stored; "
+                        "this stays so until one is, or `b24tools serve` is started again"
+                    )
         except errors.B24ToolsError as error:
             _log.error("healthz: %s", error)
             health = Health(status="failed", snapshot_age_s=None, oldest_event_age_s=None)
@@ -94,7 +99,7 @@ def list_metrics(services: Services) -> Iterator[tuple[str, str, Value]]:
         unsettled = len(store.orders.unsettled())
         backup = store.notices.last_backup()
         inboxes = inbox.inspect_all(store.notices.inboxes())
-        mode, measured = store.settings.get("producer_mode"), store.snapshot_runs.last_measured(now)
+        follows, measured = store.settings.follows_events(), store.snapshot_runs.last_measured(now)
         last_order, last_event = store.orders.last_sent_at(), store.events.last_received_at()
     yield "healthy", "1 while /healthz answers 200.", float(health.status == "ok" and not services.intake.failed)
     yield "snapshot_age_seconds", "Since the last complete snapshot began.", health.snapshot_age_s
@@ -104,7 +109,7 @@ def list_metrics(services: Services) -> Iterator[tuple[str, str, Value]]:
     yield "events", "Stored events, by what was done with them.", events
     yield "oldest_event_age_seconds", "How long the oldest event waits.", health.oldest_event_age_s
     yield "last_event_age_seconds", "Since an event came last.", _age_s(last_event, now)
-    if mode == "webhook" and measured is not None:
+    if follows and measured is not None:
         yield "changes", "Changes that the last complete snapshot found since the one before.", measured.changes
         yield "changes_without_event", "Those of them that came without an event.", measured.missed
     if inboxes:
@@ -119,12 +124,12 @@ def list_metrics(services: Services) -> Iterator[tuple[str, str, Value]]:
 
 def read_ages(services: Services) -> Health:
     """Read how old the snapshot, events and orders are."""
-    now = services.now()
+    now, non_admin = services.now(), services.session.settings.non_admin
     with services.open_store() as store:
-        last = store.snapshot_runs.last_complete(now)
+        last = store.snapshot_runs.last_taken(now, non_admin=non_admin)
         oldest = store.events.oldest_unprocessed()
         limit_s = float(store.settings.get("snapshot_max_age_h")) * 3600
-        is_unknown = last is None and store.snapshot_runs.has_complete()
+        is_unknown = last is None and store.snapshot_runs.has_complete(non_admin=non_admin)
         inboxes = inbox.inspect_all(store.notices.inboxes())
         failed_orders = store.orders.count_failed()
         came = [one for one in (store.orders.last_sent_at(), store.events.last_received_at()) if one]

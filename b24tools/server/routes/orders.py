@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from fastapi import FastAPI, Path, Query, Request, Response
@@ -13,7 +11,6 @@ from b24tools.assignment.order_lookup import find_order
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.standing import AT_RISK, LATE, OPEN, OVER
 from b24tools.assignment.tools import Tools
-from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.jobs import orders
 from b24tools.render import orders as render_orders
@@ -21,9 +18,9 @@ from b24tools.render import orders_page
 from b24tools.server import openapi
 from b24tools.server.models import OrdersAsTheyStand
 from b24tools.server.page import Age, Look, PageLook, make_view, render_page, wants_html
-from b24tools.server.plan_reading import read_all_orders, read_open_orders
 from b24tools.server.responses import Reply, refuse_input
 from b24tools.server.services import Services
+from b24tools.server.standings import read_all_orders, read_open_orders, read_orders_now
 
 STATES = {
     None: (OPEN, AT_RISK, LATE),
@@ -39,21 +36,10 @@ def add_routes(api: FastAPI, services: Services) -> None:
     """Add the endpoints."""
     session = services.session
     zone = session.settings.zone
-    reading = threading.Lock()  # who asks at the same time asks the portal for the same
 
-    @contextmanager
-    def open_planning() -> Iterator[tuple[Tools, Rules]]:
-        if not reading.acquire(timeout=session.settings.retry_seconds):
-            raise errors.Busy(_("the orders are being read for somebody else"), _("Try again a little later."))
-        try:
-            with session.open_planning(read_only=False) as opened:
-                yield opened
-        finally:
-            reading.release()
-
-    def reply(listing: orders.Listing) -> Reply:
-        warnings = [services.scrub(warning) for warning in listing.warnings]
-        return Reply(render_orders.data(listing, zone) | ({"warnings": warnings} if warnings else {}))
+    def answer(choose: Callable[[Tools, Rules], orders.Listing]) -> Reply:
+        listing = read_orders_now(services, choose)
+        return Reply(render_orders.data(listing, zone) | ({"warnings": listing.warnings} if listing.warnings else {}))
 
     def show_orders(request: Request, look: Look, state: str | None, text: str) -> Response:
         reading = read_all_orders(services, fresh=look.fresh) if state in ("all", OVER) else None
@@ -89,12 +75,14 @@ def add_routes(api: FastAPI, services: Services) -> None:
     ) -> Response:
         if changed_since is None and wants_html(request):
             return show_orders(request, look, state, order)
-        with open_planning() as (tools, rules):
+
+        def choose(tools: Tools, rules: Rules) -> orders.Listing:
             with refuse_input(422):
                 since = orders.read_since(tools.store.orders, changed_since, services.now()) if changed_since else None
             states = STATES[state or ("all" if changed_since else None)]
-            listing = orders.list_orders(tools, rules, since=since, states=states)
-        return reply(listing)
+            return orders.list_orders(tools, rules, since=since, states=states)
+
+        return answer(choose)
 
     @api.get(
         "/orders/{order:path}",
@@ -104,8 +92,9 @@ def add_routes(api: FastAPI, services: Services) -> None:
         responses=openapi.describe_answers(404, 409),
     )
     def get_order(order: Annotated[str, Path(description="Its number or identifier.")]) -> Reply:
-        with open_planning() as (tools, rules):
+        def choose(tools: Tools, rules: Rules) -> orders.Listing:
             with refuse_input(404):
                 row = find_order(tools.store.orders, order)
-            listing = orders.list_orders(tools, rules, rows=[row])
-        return reply(listing)
+            return orders.list_orders(tools, rules, rows=[row])
+
+        return answer(choose)

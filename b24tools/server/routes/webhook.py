@@ -89,5 +89,5 @@ class _Intake:
         self._writing = None
 
     def _write(self, events: Sequence[NewEvent]) -> list[str]:
-        with self._services.intake.watch(), self._services.open_store() as store:
+        with self._services.intake.watch("event"), self._services.open_store() as store:
             return process.add(store, events)

@@ -31,7 +31,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         request: Request, look: PageLook, task: Annotated[int, Path(ge=1, description="The task's number.")]
     ) -> Response:
         with services.session.read_store() as store, refuse_input(404):
-            decision = why.explain(store, task, settings.data_dir)
+            decision = why.explain(store, task, settings.database_place)
         if not wants_html(request):
             return Reply(render_why.data(decision, settings.zone))
         main = render_why.to_html(decision, settings.zone, find_root(request), keep_look(request))

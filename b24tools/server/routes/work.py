@@ -16,9 +16,9 @@ from b24tools.render import today as render_today
 from b24tools.render.page_assets import read_asset
 from b24tools.server import openapi
 from b24tools.server.page import Age, PageLook, make_view, render_page, wants_html
-from b24tools.server.plan_reading import read_plan
 from b24tools.server.responses import Reply, refuse_input
 from b24tools.server.services import Services
+from b24tools.server.standings import read_plan
 from b24tools.server.work_models import PersonLoad, WorkList
 
 PAGE_WEEKS = 4
@@ -48,20 +48,17 @@ def add_routes(api: FastAPI, services: Services) -> None:
         is_page = wants_html(request)
         reading = read_plan(services, fresh=look.fresh, is_page=is_page)
         plan = reading.value
-        with refuse_input(404):
-            team = choose_team(plan.standings.company, plan.rules.excluded, department.strip() or None)
         length = weeks or (PAGE_WEEKS if is_page else load.WEEKS)
-        with plan.lanes:
+        with refuse_input(404), plan.lanes:
+            team = choose_team(plan.standings, plan.rules.excluded, department.strip() or None)
             result = load.lay_out(plan.standings, team, weeks=length, by_name=sort == load_page.NAME)
         if not is_page:
             return Reply(render_load.data(result, zone))
         staff = plan.standings.company.staff
-        filters = load_page.Filters(
-            length,
-            sort,
-            _choose_option(team, department),
-            [(one.id, one.name) for one in staff.departments.values() if one.id in staff.inside],
-        )
+        departments = [one for one in staff.departments.values() if one.id in staff.inside]
+        departments += [one for one, _members in team.groups if one.id not in staff.inside]
+        options = [(one.id, one.name) for one in departments]
+        filters = load_page.Filters(length, sort, _choose_option(team, department), options)
         main = load_page.to_html(result, filters, make_view(request, services.session, plan.standings.now))
         age = Age(reading.read_at, zone, reading.problem)
         return render_page(request, look, _("Workload"), main, age, style=read_asset("load.css"))
@@ -72,8 +69,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
         is_page = wants_html(request)
         reading = read_plan(services, fresh=look.fresh, is_page=is_page)
         plan = reading.value
-        with refuse_input(404):
-            team = choose_team(plan.standings.company, plan.rules.excluded, name)
+        with refuse_input(404), plan.lanes:
+            team = choose_team(plan.standings, plan.rules.excluded, name)
         with refuse_input(422), plan.lanes:
             result = today.list_work(plan.standings, team, services.session.portal_url, date)
         if not is_page:

@@ -1,4 +1,4 @@
-"""Pages of planners: `/` to begin with, `/plan` with the chart of orders and people."""
+"""`GET /plan`: the page with the chart of orders and people. `POST /plan`, for 1C, is in `assign.py`."""
 
 from __future__ import annotations
 
@@ -7,35 +7,18 @@ from typing import Annotated, Literal
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from b24tools.core import errors, i18n
+from b24tools.core import i18n
 from b24tools.core.i18n import _
-from b24tools.render import plan_page, start
+from b24tools.render import plan_page
 from b24tools.server import openapi
-from b24tools.server.page import Age, PageLook, find_root, list_pages, make_view, render_page
-from b24tools.server.plan_reading import read_plan
-from b24tools.server.routes.health import read_ages
+from b24tools.server.page import Age, PageLook, make_view, render_page
 from b24tools.server.services import Services
+from b24tools.server.standings import read_plan
 
 
 def add_routes(api: FastAPI, services: Services) -> None:
-    """Add the endpoints."""
+    """Add the endpoint."""
     zone = services.session.settings.zone
-
-    @api.get(
-        "/",
-        summary="A page that leads to all others",
-        response_class=Response,
-        responses=openapi.describe_page(common=(401, 403, 500)),
-    )
-    def get_start(request: Request, look: PageLook) -> HTMLResponse:
-        with i18n.speaking(look.lang):
-            try:
-                health = read_ages(services)
-                age_s, status = health.snapshot_age_s, health.status
-            except errors.B24ToolsError:
-                age_s, status = None, "failed"
-            main = start.to_html(find_root(request), list_pages(), status, age_s)
-            return render_page(request, look, "b24tools", main)
 
     @api.get(
         "/plan",

@@ -1,15 +1,23 @@
-"""How orders and people stand, read from the portal once for all pages."""
+"""How orders and people stand: read from the portal once for all who look, and anew for 1C when it asks for orders."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.standing import Standings
-from b24tools.jobs import orders, plan_page
+from b24tools.assignment.tools import Tools
+from b24tools.core import errors
+from b24tools.core.i18n import _
+from b24tools.jobs import orders, people_plans
 from b24tools.server.readings import Reading
-from b24tools.server.services import PAGE_WAIT_S, Services
+from b24tools.server.services import Services
+
+PAGE_RETRY_S = 3.0  # so long a portal that refuses is asked again for a page
+PAGE_WAIT_S = 4.0  # so long a page waits for a portal that is silent
 
 
 @dataclass(frozen=True)
@@ -20,7 +28,7 @@ class PlanReading:
     """
 
     listing: orders.Listing
-    departments: tuple[plan_page.DepartmentPlan, ...]
+    departments: tuple[people_plans.DepartmentPlan, ...]
     standings: Standings
     rules: Rules
     lanes: threading.Lock = field(default_factory=threading.Lock)
@@ -33,9 +41,9 @@ def read_plan(services: Services, *, fresh: bool = False, is_page: bool = True) 
     """
 
     def read() -> PlanReading:
-        with services.open_planning() as (tools, rules):
+        with _open_for_all(services) as (tools, rules):
             listing, standings = orders.list_with_standings(tools, rules)
-            departments = plan_page.lay_out(standings, listing.orders, rules.excluded)
+            departments = people_plans.lay_out(standings, listing.orders, rules.excluded)
             return PlanReading(_scrub(services, listing), departments, standings, rules)
 
     return services.readings.get("plan", read, fresh=fresh, wait_s=PAGE_WAIT_S if is_page else None)
@@ -51,10 +59,28 @@ def read_all_orders(services: Services, *, fresh: bool = False) -> Reading[order
     """Return all orders, also those that are done, which are read for nothing else."""
 
     def read() -> orders.Listing:
-        with services.open_planning() as (tools, rules):
+        with _open_for_all(services) as (tools, rules):
             return _scrub(services, orders.list_orders(tools, rules, states=orders.STATES))
 
     return services.readings.get("orders", read, fresh=fresh, wait_s=PAGE_WAIT_S)
+
+
+def read_orders_now(services: Services, choose: Callable[[Tools, Rules], orders.Listing]) -> orders.Listing:
+    """Read orders as they stand at this moment. Who asks at the same time waits, or is told to come later: Busy."""
+    session = services.session
+    if not services.reading_orders.acquire(timeout=session.settings.retry_seconds):
+        raise errors.Busy(_("the orders are being read for somebody else"), _("Try again a little later."))
+    try:
+        with session.open_planning(read_only=False) as (tools, rules):
+            return _scrub(services, choose(tools, rules))
+    finally:
+        services.reading_orders.release()
+
+
+def _open_for_all(services: Services) -> AbstractContextManager[tuple[Tools, Rules]]:
+    """Open what reads the portal for pages, which do not wait long for it, and notes in the database what it found."""
+    session = services.session
+    return session.open_planning(read_only=False, retry_s=min(PAGE_RETRY_S, session.settings.retry_seconds))
 
 
 def _scrub(services: Services, listing: orders.Listing) -> orders.Listing:

@@ -15,7 +15,7 @@ DAYS = 12 * 7
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """An open task on its person's lane (UTC), and the working seconds left in it.
+    """An open task on its person's lane (UTC), and the working seconds that it takes.
 
     `order` and `line`: those of 1C; None for work that did not come from there.
     """

@@ -11,25 +11,25 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from b24tools.core import badges, errors, periods
-from b24tools.core.benchmarks import Benchmarks, OwnStanding, WeekFigure, find_benchmarks, find_next
+from b24tools.core import errors, periods
 from b24tools.core.database_url import Location
 from b24tools.core.i18n import _
 from b24tools.core.periods import Period
-from b24tools.core.scope import Scope, find_scope
 from b24tools.core.team_goal import TeamGoal, find_goal, read_setting
 from b24tools.core.timestamps import from_text
+from b24tools.jobs.leaderboard import badges
+from b24tools.jobs.leaderboard.benchmarks import Benchmarks, OwnStanding, WeekFigure, find_benchmarks, find_next
+from b24tools.jobs.leaderboard.scope import Scope, find_scope
 from b24tools.store import Store, read_store
 from b24tools.store.database import explain_failures, is_missing
 from b24tools.store.leaderboard import PersonTotal, Totals
 from b24tools.store.seasons import Season
-from b24tools.store.settings import RUNNING_SETTINGS, CountingRules
+from b24tools.store.settings import POLLING, WEBHOOK, CountingRules
 
 if TYPE_CHECKING:  # a ranking of all must not pay for it
     from b24tools.core.models import Person
 
 TASKS, HOURS = "tasks", "hours"
-WEBHOOK = "webhook"
 FEWEST = 3  # people: among fewer the sum shows what one has done
 ALL_WORK, NO_BENCHMARKS = Scope(), Benchmarks()
 SPANS = timedelta(weeks=3), timedelta(weeks=12), timedelta(weeks=52)
@@ -44,7 +44,7 @@ class Row:
     `moved`: places up since the period before, None for whoever was not on that board. `figure`: what the ranking
     goes by: tasks or hours; for a team, of these, per active member (None: it has none, and comes last).
     `on_time` of `on_time_of` tasks with a deadline were closed by it. `people`: a team's active members. `badges`: see
-    `core.badges`; only a person has any. `accounts`: of many portals, the profile with the id there, the one of most
+    `badges`; only a person has any. `accounts`: of many portals, the profile with the id there, the one of most
     tasks first; then `id` is only a number of this ranking.
     """
 
@@ -73,6 +73,7 @@ class Board:
     and hours of those without a row, where they are enough. `season`: the results are frozen; `rules`: counted by them,
     and by other ones than today's if `rules_differ`. `namesakes`: the names that several of all ranked have.
     `portals`: the profiles that are counted together, `without_data` those of them of which nothing is known.
+    `sees_part`: nothing was left uncollected of what the webhook's owner sees, who is no administrator.
     """
 
     period: Period
@@ -96,6 +97,7 @@ class Board:
     goal: TeamGoal | None = None
     portals: tuple[str, ...] = ()
     without_data: tuple[str, ...] = ()
+    sees_part: bool = field(default=False, compare=False)
 
     @property
     def has_hours(self) -> bool:
@@ -137,7 +139,7 @@ def read_board(database: Location, period: Period, *, now: datetime, **options: 
         if is_missing(database) and names == [None] * 3:  # a schema in memory would take longer than all the rest
             by, teams = options.get("by", TASKS), options.get("teams", False)
             rules = CountingRules(count_own=False, opted_out=frozenset(), hidden=frozenset(), zone=period.zone.key)
-            mode = RUNNING_SETTINGS["producer_mode"].default
+            mode = POLLING
             return Board(period, by, teams, complete=False, as_of=None, mode=mode, rules=rules)
         with closing(read_store(database)) as source:
             return board(source, period, now=now, **options)
@@ -196,9 +198,9 @@ def board(
     complete: bool
     as_of: datetime | None
     if closed.season:
-        complete, as_of = True, closed.season.as_of
+        complete, as_of, sees_part = True, closed.season.as_of, False
     else:
-        complete, as_of = source.leaderboard.collected(period, now)
+        complete, as_of, sees_part = source.leaderboard.collected(period, now)
     mode = source.settings.get("producer_mode")
     if mode == WEBHOOK and as_of is not None and now < period.end:
         as_of = max(as_of, source.leaderboard.events_until(now) or as_of)
@@ -235,6 +237,7 @@ def board(
         season=closed.season,
         rules=closed.rules,
         rules_differ=closed.rules != rules,
+        sees_part=sees_part,
     )
 
 

@@ -14,7 +14,6 @@ from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from b24tools.assignment.team_presence import save_team_presence
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import MOST_COMMANDS, Batch, Pending
 from b24tools.bitrix24.client import Client
@@ -26,10 +25,10 @@ from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Department, Owner, Progress, Status, no_progress
 from b24tools.core.threads import run_beside
 from b24tools.core.timestamps import to_seconds
+from b24tools.jobs.snapshot.team_presence import save_team_presence
 from b24tools.scheduling.calendar import DayRule
 from b24tools.store import Store
 
-WEBHOOK = "webhook"
 MISSED = "missed"  # among the counts of a run
 COUNTING_RULES = "counting_rules"  # since when they are known, among what was last read
 UNDER_WAY = timedelta(minutes=5)  # how long an event may take
@@ -44,7 +43,7 @@ _LIMITS = (ErrorCode.QUERY_LIMIT_EXCEEDED.name, ErrorCode.OPERATION_TIME_LIMIT.n
 
 
 @dataclass(frozen=True)
-class Rules:
+class SnapshotRules:
     """The settings that a snapshot obeys.
 
     `parallel`: how many batches may be under way; of two, one is saved while the next is asked for. `days`: those
@@ -120,7 +119,7 @@ def find_settled(store: Store, today: datetime, zone: ZoneInfo) -> Iterator[tupl
         period = periods.containing((today - SETTLED).astimezone(zone).date(), kind, zone).before
         while earliest and period.start >= earliest:
             if period.label not in frozen:
-                complete, as_of = store.leaderboard.collected(period, today)
+                complete, as_of, _sees_part = store.leaderboard.collected(period, today)
                 if complete and as_of:
                     yield period, as_of
             period = period.before
@@ -137,7 +136,7 @@ def take(
     store: Store,
     client: Client,
     span: Sequence[periods.Period],
-    rules: Rules,
+    rules: SnapshotRules,
     *,
     now: Callable[[], datetime],
     progress: Progress = no_progress,
@@ -188,7 +187,7 @@ class _SnapshotRun:
         store: Store,
         client: Client,
         span: Sequence[periods.Period],
-        rules: Rules,
+        rules: SnapshotRules,
         now: Callable[[], datetime],
         progress: Progress,
     ) -> None:
@@ -228,8 +227,8 @@ class _SnapshotRun:
         self._is_known = store.snapshot_runs.has_complete()
         self._frozen_from: datetime | None = None  # to be said
         self._reopened: list[int] = []  # closed before these weeks
-        is_webhook = store.settings.get("producer_mode") == WEBHOOK
-        self._events_since = store.snapshot_runs.last_complete(started_at) if is_webhook else None
+        follows = store.settings.follows_events()
+        self._events_since = store.snapshot_runs.last_complete(started_at) if follows else None
 
     @property
     def portal_zone(self) -> tzinfo:
@@ -355,7 +354,9 @@ class _SnapshotRun:
             saved = self._store.tasks.save(current, self._now(), self._rules.zone, request.reading)
             deadlines = queries.read_deadlines(open_tasks, zone)
             self._store.tasks.note_open(deadlines.items(), self._now())
-            self._reopened += self._store.tasks.mark_reopened(deadlines, self._start, self._now(), request.reading)
+            # in the weeks themselves it is what a complete run did not see that is gone
+            before = self._start if self._is_admin() and run.admin else self._end
+            self._reopened += self._store.tasks.mark_reopened(deadlines, before, self._now(), request.reading)
             found = {"new": saved.new, "changed": saved.changed, "same": saved.same}
             found[MISSED] = self._note_changes(saved.changes)
             self._run = replace(

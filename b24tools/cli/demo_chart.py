@@ -1,4 +1,4 @@
-"""An order over its next working days, as text: a row for each operation."""
+"""The chart of the demo: an order over its next working days, as text, a row for each operation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORK, AWAY, FREE = "█", "░", "·"
 PLAIN = str.maketrans(WORK + AWAY + FREE, "#x.")
 
 
-def print_plan(order: OrderStanding, calendar: WorkCalendar, now: datetime, screen: Screen | None = None) -> None:
+def print_chart(order: OrderStanding, calendar: WorkCalendar, now: datetime, screen: Screen | None = None) -> None:
     """Print who does what when; a column for each day that has working time."""
     screen = screen or Screen()
     days = _choose_days(order, calendar, now)
