@@ -19,6 +19,7 @@ from b24tools.store import open_store
 from tests.support import postgres
 from tests.support.crash import first_send
 from tests.support.orders import rules
+from tests.support.server import wait_until
 
 pytestmark = pytest.mark.long
 
@@ -56,6 +57,7 @@ def break_lock(address: DatabaseUrl) -> None:
     held = is_lock(number_lock(address, "assign"))
     with closing(open_store(address)) as opened:
         assert [(True,)] == opened.database.query(f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE {held}")
+        wait_until(lambda: not opened.database.query(f"SELECT 1 FROM pg_locks WHERE {held}"))
 
 
 @pytest.mark.parametrize("number", range(1, 8))

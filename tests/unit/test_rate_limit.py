@@ -161,7 +161,7 @@ def test_a_file_that_can_only_be_read_is_where_the_process_begins(tmp_path: Path
     path.chmod(0o400)
     rate_limiter = make(path, time)
     assert rate_limiter.blocked(["user.get"]) == {"user.get": START + 20}
-    assert [rate_limiter.acquire() for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
+    assert [reserve(rate_limiter) for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
     rate_limiter.block_method("task.get", START + 30)
     assert rate_limiter.blocked(["user.get", "task.get"]) == {"user.get": START + 20, "task.get": START + 30}
 
@@ -180,7 +180,7 @@ from b24tools.bitrix24.rate_limit import RateLimiter
 
 rate_limiter = RateLimiter(Path(sys.argv[1]), per_second=40, burst=10)
 for _ in range(25):
-    reserve(rate_limiter)
+    rate_limiter.acquire("user.get")
     print(time.time())
 """
 
