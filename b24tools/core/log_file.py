@@ -80,12 +80,16 @@ class LogFile(logging.Handler):
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Say it, once an hour, and to who reads the mail of cron once a day; of a folder that is none others speak."""
+        """Say it, once an hour, and to who reads the mail of cron once a day.
+
+        Of a folder that is none, or in which nothing may be written, others speak.
+        """
         reason = sys.exc_info()[1]
         if not isinstance(reason, Exception) or time.monotonic() - self._said_at < HOUR_S:
             return
         self._said_at = time.monotonic()
-        if data_folder.is_folder(self.path.parent) and not self._was_said():
+        folder = self.path.parent
+        if data_folder.is_folder(folder) and os.access(folder, os.W_OK) and not self._was_said():
             words = _("{path} cannot be written: {reason}").format(path=self.path, reason=os_reason(reason))
             sys.stderr.write(words + "\n")
 

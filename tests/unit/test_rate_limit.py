@@ -161,7 +161,9 @@ def test_a_file_that_can_only_be_read_is_where_the_process_begins(tmp_path: Path
     path.chmod(0o400)
     rate_limiter = make(path, time)
     assert rate_limiter.blocked(["user.get"]) == {"user.get": START + 20}
-    assert [reserve(rate_limiter) for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
+    waits: list[float] = []
+    assert [rate_limiter.acquire("profile", waits.append) for _ in range(4)] == 4 * [None]
+    assert waits == [0.5]
     rate_limiter.block_method("task.get", START + 30)
     assert rate_limiter.blocked(["user.get", "task.get"]) == {"user.get": START + 20, "task.get": START + 30}
 
