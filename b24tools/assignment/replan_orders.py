@@ -16,8 +16,8 @@ from b24tools.assignment.staffing import list_open_tasks, list_workers
 from b24tools.assignment.standing import LineStanding, OrderStanding, Standings, late_since
 from b24tools.assignment.waiting import list_stages
 from b24tools.core.models import Absence, Person
-from b24tools.scheduling.calendar import Interval, Timeline
-from b24tools.scheduling.lane import OpenTask, Worker
+from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline
+from b24tools.scheduling.lane import OpenTask, StagedTask, Worker
 from b24tools.scheduling.workload import Workload
 from b24tools.store import Store
 from b24tools.store.orders import LedgerTask
@@ -68,10 +68,21 @@ def look_at(store: Store, standings: Standings, rows: Mapping[str, LedgerTask], 
     lines: dict[int, tuple[OrderStanding, LineStanding]] = {}
     staying: dict[int, tuple[str, str]] = {}
     orders: list[OpenOrder] = []
+    lines_by_order = [
+        [replace(line, row=rows.get(line.row.key, line.row)) for line in order.lines] for order in standings.orders
+    ]
+    stages_by_order = [list_stages([line.row for line in lines], rules) for lines in lines_by_order]
+    workload.let_wait(
+        [
+            StagedTask(stage, line.task.responsible_id, line.task.id)
+            for line, stage in zip(lines, stages, strict=True)
+            if line.task is not None
+        ]
+        for lines, stages in zip(lines_by_order, stages_by_order, strict=True)
+    )
     for number, order in enumerate(standings.orders):
         operations = []
-        order_lines = [replace(line, row=rows.get(line.row.key, line.row)) for line in order.lines]
-        for line, stage in zip(order_lines, list_stages([line.row for line in order_lines], rules), strict=True):
+        for line, stage in zip(lines_by_order[number], stages_by_order[number], strict=True):
             task = tasks.get(line.task.id) if line.task else None
             if task is None:
                 continue
@@ -127,11 +138,26 @@ def _why_it_must_move(
         return ""
     begins = clock.start_at(clock.worked(task.start))
     lost = workload.lost_under_absences(person.id, task.id)
-    under = [away for away in workload.line_of(person.id).absences if away[0] <= begins < away[1] or away in lost]
+    under = [
+        away
+        for away in workload.line_of(person.id).absences
+        if away[0] <= begins < away[1] or away in lost or _is_behind(task, away, workload, clock)
+    ]
     if not under:
         return ""
     is_wish = wish.without == person.id and wish.away and any(_meet(away, wish.away) for away in under)
     return WITHOUT if is_wish else AWAY
+
+
+def _is_behind(task: OpenTask, away: Interval, workload: Workload, clock: Timeline) -> bool:
+    """Whether the work is planned before an absence that takes working time, and will not be done before it."""
+    if task.end is None or task.end > away[0] or clock.worked(away[0]) == clock.worked(away[1]):
+        return False
+    try:
+        end = workload.end_of(task.responsible_id, task.id)
+    except NoWorkingTime:
+        return True
+    return end is not None and end > away[0]
 
 
 def _meet(span: Interval, other: Interval) -> bool:

@@ -466,3 +466,47 @@ def test_what_was_planned_around_an_absence_is_not_under_it_once_it_should_have_
     assert [] == moves(run(works))
     works.portal.add_absence(people["Третий"], date(2026, 11, 25), date(2026, 11, 25))
     assert [(torn, "away", "moved")] == moves(run(works))
+
+
+@pytest.mark.parametrize("request_", [{}, {"without": "Первый", "since": at(25), "until": at(28)}])
+def test_what_is_pushed_behind_an_absence_goes_to_somebody_else(
+    request_: dict[str, Any], works: Works, people: dict[str, int]
+) -> None:
+    """Its slot is before the absence, but what its person has not done yet takes that time."""
+    orders = [send(works, number, ("Раскрой", 480))[0] for number in (1, 2, 3, 4)]
+    mine = [task for task in orders if places(works)[task][0] == "Первый"]
+    assert [at(23, 9), at(24, 9)] == [places(works)[task][1] for task in mine]
+    (done,) = [task for task in orders if places(works)[task][:2] == ("Второй", at(23, 9))]
+    works.portal.act("tasks.task.complete", {"taskId": done}, user_id=people["Второй"])
+    works.clock.now = at(24, 8, 10)
+    if not request_:
+        works.portal.add_absence(people["Первый"], date(2026, 11, 25), date(2026, 11, 27))
+    result = run(works, **request_)
+    assert [(mine[1], "without" if request_ else "away", "moved")] == moves(result)
+    assert [("Первый", at(23, 9), at(23, 18)), ("Второй", at(25, 9), at(25, 18))] == [
+        places(works)[task] for task in mine
+    ]
+    if not request_:
+        assert [] == moves(run(works))
+
+
+def test_what_waits_until_its_person_is_away_goes_to_somebody_else(works: Works, people: dict[str, int]) -> None:
+    """The operation before it is behind its plan."""
+    assembly = next(row.id for row in works.portal.departments.values() if row.name == "Сборка")
+    works.portal.add_user("Иван", "Четвёртый", departments=[assembly])
+    _cut, put_together = send(works, 1, ("Раскрой", 480), ("Сборка", 240))
+    assert ("Третий", at(24, 9), at(24, 13)) == places(works)[put_together]
+    works.portal.add_absence(people["Третий"], date(2026, 11, 25), date(2026, 11, 27))
+    works.clock.now = at(24, 8, 10)
+    assert [(put_together, "away", "moved")] == moves(run(works))
+    assert ("Четвёртый", at(25, 9), at(25, 13)) == places(works)[put_together]
+
+
+def test_days_off_in_an_absence_push_nothing(works: Works, people: dict[str, int]) -> None:
+    """Whoever is away for a weekend loses no working time."""
+    _first, second = (send(works, number, ("Сборка", 480))[0] for number in (1, 2))
+    third = send(works, 3, ("Сборка", 1440))[0]
+    assert ("Третий", at(25, 9), at(27, 18)) == places(works)[third]
+    works.portal.add_absence(people["Третий"], date(2026, 11, 28), date(2026, 11, 29))
+    works.clock.now = at(24, 8, 10)
+    assert ([], at(24, 9)) == (moves(run(works)), places(works)[second][1])
