@@ -86,7 +86,7 @@ class Spans:
         """The span of a task that will be renewed: as planned, or now."""
         if plan.start and plan.end and plan.end > self.now and not is_held_up(plan):
             return plan.start, plan.end
-        line = Timeline(self.calendar, (), self.now)
+        line = Timeline(self.calendar, (), self.workload.now)
         start = line.worked(plan.not_before) if plan.not_before else 0
         work_s = self.rules.work_s(plan.item.line.position, plan.estimate_s)
         left_s = remaining_s(work_s, task.spent_s, self.rules.step_s)
@@ -120,7 +120,7 @@ class Spans:
     def _name_left(self, position: str, task: Task) -> Bottleneck | None:
         """Return how long an operation takes that the order has no longer, and that ends last."""
         span = self.workload.span_of(task.responsible_id, task.id)
-        line = Timeline(self.workload.calendar_of(task.responsible_id), (), self.now)
+        line = Timeline(self.workload.calendar_of(task.responsible_id), (), self.workload.now)
         could = self.calendar.round_up(self.now, self.rules.step_s)
         return Bottleneck(position, *wait_and_work(line, could, span)) if span else None
 
@@ -136,7 +136,7 @@ class Spans:
         while last is not None:
             person_id = last.responsible[0] if last.responsible else 0
             wait_s, work_s = wait_and_work(
-                Timeline(self.workload.calendar_of(person_id), (), self.now),
+                Timeline(self.workload.calendar_of(person_id), (), self.workload.now),
                 self.calendar.round_up(max(last.not_before or self.now, self.now), self.rules.step_s),
                 spans.get(last.item.key, (self.now, self.now)),
             )

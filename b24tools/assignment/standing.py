@@ -404,7 +404,7 @@ def _wait_and_work(
         return 0, 0
     before = lines[line.after].span if line.after is not None else None
     could = max(filter(None, (now, line.accepted, before and before[1])))
-    timeline = Timeline(workload.calendar_of(line.task.responsible_id), (), now)
+    timeline = Timeline(workload.calendar_of(line.task.responsible_id), (), workload.now)
     return wait_and_work(timeline, workload.calendar.round_up(could, rules.step_s), line.span)
 
 
