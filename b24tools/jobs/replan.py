@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ from b24tools.core.models import Task
 from b24tools.core.names import find_person
 from b24tools.scheduling.lane import OpenTask
 from b24tools.scheduling.workload import Workload
-from b24tools.store.history import Entry
+from b24tools.store.history import CUT, Entry
 
 SKIPPED = replan_writes.SKIPPED
 FOREVER = timedelta(days=3650)
@@ -308,6 +308,7 @@ class _Run:
         groups = group_moves(self._moves)
         planned = [replace(move, group=group) for move, group in zip(planned, groups, strict=True)]
         planned.sort(key=lambda move: move.group)
+        self._note_begun()
         written = replan_writes.write_moves(self._tools, self._rules, self._standings.portal, planned)
         kept = [self._situation.lines[task_id][1].row for task_id in self._kept]
         replan_writes.drop_marks(self._tools.store, [self._settled.get(row.key, row) for row in kept])
@@ -355,19 +356,32 @@ class _Run:
         decision = make_decision(row.key, row.position, self._standings.now, move.choice, inside, details)
         return PlannedMove(row, task, move.after, move.after.end if is_plan_end else None, decision)
 
+    def _note_begun(self) -> None:
+        """Let the history know what is about to move, should the run be cut."""
+        tools, by = self._tools, self._tools.origin.by
+        with tools.store.transaction():
+            for moves in _by_order(self._report_move(move, None) for move in self._moves):
+                lines = tuple((move.position, move.outcome, move.task_id) for move in moves)
+                entry = Entry(tools.clock.now(), "replan", moves[0].order_id, moves[0].order, CUT, by, lines)
+                tools.store.history.begin(entry)
+
     def _note_history(self, result: Replan) -> None:
         tools, origin = self._tools, self._tools.origin
-        by_order: dict[str, list[MoveResult]] = {}
-        for move in result.planned:
-            by_order.setdefault(move.order_id, []).append(move)
-        for order_id, moves in by_order.items():
+        for moves in _by_order(result.planned):
             outcomes = {move.outcome for move in moves}
             outcome = moves[0].outcome if len(outcomes) == 1 else "partial"
             lines = tuple((move.position, move.outcome, move.task_id) for move in moves)
             error = next((move.error.message for move in moves if move.error), None)
             tools.store.history.add(
-                Entry(tools.clock.now(), "replan", order_id, moves[0].order, outcome, origin.by, lines, error)
+                Entry(tools.clock.now(), "replan", moves[0].order_id, moves[0].order, outcome, origin.by, lines, error)
             )
+
+
+def _by_order(moves: Iterable[MoveResult]) -> list[list[MoveResult]]:
+    by_order: dict[str, list[MoveResult]] = {}
+    for move in moves:
+        by_order.setdefault(move.order_id, []).append(move)
+    return [*by_order.values()]
 
 
 def _describe(why_not: str) -> str:

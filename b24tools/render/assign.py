@@ -98,6 +98,7 @@ def describe_outcome(outcome: str) -> str:
         "moved": _("moved"),
         "skipped": _("stays"),
         "superseded": _("left out"),
+        "cut": _("cut off"),
     }
     return words.get(outcome, outcome)
 
