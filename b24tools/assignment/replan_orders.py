@@ -15,7 +15,7 @@ from b24tools.assignment.replan import AWAY, GONE, UNFINISHED, WITHOUT, OpenOrde
 from b24tools.assignment.staffing import list_open_tasks, list_workers
 from b24tools.assignment.standing import LineStanding, OrderStanding, Standings, late_since
 from b24tools.assignment.waiting import list_stages
-from b24tools.core.models import Absence, Person
+from b24tools.core.models import Absence, Person, Status
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline
 from b24tools.scheduling.lane import OpenTask, StagedTask, Worker
 from b24tools.scheduling.workload import Workload
@@ -118,7 +118,7 @@ def _why_it_stays(line: LineStanding, pinned: Collection[str]) -> str:
     row, task = line.row, line.task
     if task is None or row.state != "done" or row.writing_since:
         return UNSURE
-    if not recovery.is_unbegun(task):
+    if task.status not in (Status.NEW, Status.PENDING):  # as `orders` says it
         return BEGUN
     if task.flow_id:
         return FLOW
@@ -134,7 +134,7 @@ def _why_it_must_move(
         return UNFINISHED
     if person is not None and not person.active:
         return GONE
-    if person is None or task.begun or task.start is None:
+    if person is None or task.start is None:
         return ""
     begins = clock.start_at(clock.worked(task.start))
     lost = workload.lost_under_absences(person.id, task.id)

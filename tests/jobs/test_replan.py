@@ -291,6 +291,13 @@ def test_by_hours_that_are_not_known_nothing_moves(works: Works, people: dict[st
         run(works, without="Первый")
 
 
+def _begin_and_give_away(works: Works, task: Task) -> None:
+    """The portal keeps when it was begun, but it is not in progress any more."""
+    works.portal.act("tasks.task.start", {"taskId": task.id}, user_id=task.responsible)
+    other = next(user.id for user in works.portal.users.values() if user.last_name == "Третий")
+    works.portal.act("tasks.task.delegate", {"taskId": task.id, "userId": other}, user_id=task.responsible)
+
+
 TOUCHES: dict[str, Callable[[Works, Task], object]] = {
     "begun": lambda works, task: works.portal.act("tasks.task.start", {"taskId": task.id}, user_id=task.responsible),
     "discussed": lambda works, task: works.portal.chat_in_task(task.id, task.responsible),
@@ -306,7 +313,12 @@ TOUCHES: dict[str, Callable[[Works, Task], object]] = {
         user_id=1,
     ),
     "in a flow": lambda works, task: works.portal.tasks.change(task, flow=5),
+    "begun and given away": _begin_and_give_away,
+    "with time noted": lambda works, task: works.portal.act(
+        "task.elapseditem.add", {"TASKID": task.id, "ARFIELDS": {"SECONDS": 600}}, user_id=task.responsible
+    ),
 }
+NOTES = {"begun": "it is begun", "in a flow": "it belongs to a flow"}
 
 
 LONG = ("discussed", "renamed", "in a flow")
@@ -324,9 +336,9 @@ def test_what_people_have_touched_stays_and_is_named(what: str, works: Works, pe
     result = run(works, without=str(owner))
     assert [] == works.portal.writes()[writes:]
     assert [] == result.planned
-    if what != "begun":
-        assert [(task, "without", "skipped")] == moves(result)
-        assert result.moves[0].note
+    assert [(task, "without", "skipped", NOTES.get(what, "somebody has changed it or written about it"))] == [
+        (move.task_id, move.reason, move.outcome, move.note) for move in result.moves
+    ]
 
 
 @pytest.mark.long
