@@ -16,6 +16,7 @@ from b24tools.assignment.staffing import list_open_tasks, list_workers
 from b24tools.assignment.standing import LineStanding, OrderStanding, Standings, late_since
 from b24tools.assignment.waiting import list_stages
 from b24tools.core.models import Absence, Person, Status
+from b24tools.core.org_structure import Match, Staff
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline
 from b24tools.scheduling.lane import OpenTask, StagedTask, Worker
 from b24tools.scheduling.workload import Workload
@@ -24,8 +25,9 @@ from b24tools.store.orders import LedgerTask
 
 # Why an operation stays that should move: it is begun, pinned to its person or the fallback, in a flow; somebody has
 # touched its task; its last write was never answered, the database was restored, or 1C has ended the order and its task
-# could not be closed; no other person has time for it
+# could not be closed; its position has no people; none of them has time for it
 BEGUN, PINNED, FLOW, TOUCHED, UNSURE, NO_TIME = "begun", "pinned", "flow", "touched", "unsure", "no_time"
+NOBODY = "nobody"
 
 
 @dataclass(frozen=True)
@@ -93,17 +95,22 @@ def look_at(store: Store, standings: Standings, rows: Mapping[str, LedgerTask], 
             own = workload.calendar_of(task.responsible_id)
             clock = clocks.setdefault(id(own), Timeline(own, (), now))
             cause = _why_it_must_move(line, task, people.get(task.responsible_id), wish, workload, clock)
-            sent = line.row.sent_values
-            department = sent.get("department", sent.get("onec", {}).get("department"))
-            match = staff.position(line.row.position, department, rules.excluded)
-            ids = tuple(person.id for person in match.people)
+            ids = tuple(person.id for person in match_position(staff, line.row, rules).people)
+            why_not = why_not or ("" if ids else NOBODY)
             if why_not and cause:
                 staying[task.id] = cause, why_not
-            is_free = bool(ids and task.start and task.end and task.start >= wish.frozen and not why_not)
+            is_free = bool(task.start and task.end and task.start >= wish.frozen and not why_not)
             operations.append(Operation(task, stage, ids, is_free, "" if why_not else cause))
         if operations:
             orders.append(_open_order(order, number, operations, standings, wish))
     return Situation(tuple(orders), tuple(workers), tuple(tasks.values()), lines, staying)
+
+
+def match_position(staff: Staff, row: LedgerTask, rules: Rules) -> Match:
+    """Find the department and the people whom the position of a line means."""
+    sent = row.sent_values
+    department = sent.get("department", sent.get("onec", {}).get("department"))
+    return staff.position(row.position, department, rules.excluded)
 
 
 def _without(portal: PortalState, wish: Wish) -> PortalState:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from b24tools.assignment import replan_orders, replan_writes
+from b24tools.assignment.named_people import NamedPeople
 from b24tools.assignment.order_lookup import find_order
 from b24tools.assignment.plan import MOST_CANDIDATES, Rules, make_decision
 from b24tools.assignment.replan import Move, end_of_next_working_day, group_moves, plan_moves
-from b24tools.assignment.replan_orders import NO_TIME, Wish
+from b24tools.assignment.replan_orders import NO_TIME, NOBODY, Wish
 from b24tools.assignment.replan_writes import MOVED, PlannedMove, Written
 from b24tools.assignment.report import DRY_RUN
 from b24tools.assignment.standing import OVER, OrderStanding, read_standings, stand_with
@@ -22,6 +23,7 @@ from b24tools.core.names import find_person
 from b24tools.scheduling.lane import OpenTask
 from b24tools.scheduling.workload import Workload
 from b24tools.store.history import CUT, Entry
+from b24tools.store.orders import LedgerTask
 
 SKIPPED = replan_writes.SKIPPED
 FOREVER = timedelta(days=3650)
@@ -205,9 +207,15 @@ class _Run:
             order, line = self._situation.lines[task_id]
             before = self._place(tasks[task_id])
             number, position = order.row.number, line.row.position
-            note = _describe(why_not)
+            note = self._describe_vacancy(line.row) if why_not == NOBODY else _describe(why_not)
             results.append(MoveResult(task_id, order.row.id, number, position, before, None, cause, SKIPPED, note))
         return results
+
+    def _describe_vacancy(self, row: LedgerTask) -> str:
+        """Say why nobody but its person may do the work of a line, in the words of `assign`."""
+        staff, portal = self._standings.company.staff, self._standings.portal
+        named = NamedPeople(staff, portal, self._people, self._rules.fallback_user)
+        return named.describe_vacancy(row.position, replan_orders.match_position(staff, row, self._rules))
 
     def _place(self, task: OpenTask) -> Place:
         return Place((task.responsible_id, self._name(task.responsible_id)), task.start, task.end)
@@ -333,11 +341,7 @@ class _Run:
         row, task = self._settled.get(line.row.key, line.row), line.task
         assert task is not None  # noqa: S101 - it is the task that moves
         is_plan_end = bool(row.sent_values.get("deadline_from_slot")) and task.deadline == row.deadline == task.end
-        match = self._standings.company.staff.position(
-            row.position,
-            row.sent_values.get("department", row.sent_values.get("onec", {}).get("department")),
-            self._rules.excluded,
-        )
+        match = replan_orders.match_position(self._standings.company.staff, row, self._rules)
         waits_for = self._situation.lines.get(move.waits_for or 0)
         inside = {person.id for person in match.people}
         details = {

@@ -522,3 +522,15 @@ def test_days_off_in_an_absence_push_nothing(works: Works, people: dict[str, int
     works.portal.add_absence(people["Третий"], date(2026, 11, 28), date(2026, 11, 29))
     works.clock.now = at(24, 8, 10)
     assert ([], at(24, 9)) == (moves(run(works)), places(works)[second][1])
+
+
+def test_of_a_position_without_a_department_it_is_said_so(works: Works, people: dict[str, int]) -> None:
+    """Its department was renamed: its people are there, but who is meant is not known any more."""
+    (task,) = send(works, 1, ("Раскрой", 240))
+    works.clock.now = at(24, 8)
+    next(row for row in works.portal.departments.values() if row.name == "Раскрой").name = "Заготовка"
+    shutil.rmtree(works.folder / "cache")
+    works.portal.add_absence(works.portal.tasks[task].responsible, date(2026, 11, 24), date(2026, 11, 27))
+    (move,) = run(works).moves
+    expected = task, "away", "skipped", 'there is no department "Раскрой" under "Производство"'
+    assert expected == (move.task_id, move.reason, move.outcome, move.note)
