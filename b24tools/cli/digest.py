@@ -138,13 +138,14 @@ def digest(
 
 def _read_target(tools: Tools, to: str) -> tuple[str | None, int | None]:
     """Read a chat or a person. Raises ConfigError for a name that does not mean one person."""
-    from b24tools.core.names import find_person, read_id
+    from b24tools.assignment.named_people import find_anybody
+    from b24tools.core.names import read_id
 
     if config.CHAT.fullmatch(to.strip().lower()):
         return to.strip().lower(), None
     if (number := read_id(to)) is not None:
         return None, number
-    return None, find_person(to, tools.directory.company(with_files=False).staff.people.values()).id
+    return None, find_anybody(tools.client, to, tools.directory.company(with_files=False).staff.people.values()).id
 
 
 def _write(

@@ -960,3 +960,15 @@ def test_a_department_renamed_while_cached_is_looked_up_once(works: Works) -> No
     new, old = (works.assign(order([(name, 60)], id=name, number=name))[0].tasks[0] for name in ("Резчик", "Маляр"))
     assert ("created", "failed") == (new.outcome, old.outcome)
     assert 2 == sum("department.get" in str(entry.commands) for entry in works.portal.log)
+
+
+def test_a_person_from_outside_production_is_found_by_name(works: Works) -> None:
+    """The portal is asked for the surname; whoever is not there is not taken for somebody else."""
+    user = demo_company.person(works.portal, "Тихонова")
+    for name in ("Тихонова", "тихонова Анна", "Анна Тихонова"):
+        sent = order(id=f"order-{name}", number=name)
+        (task,) = works.assign(sent, pins={"Сварщик": name})[0].tasks
+        assert (user.id, "Анна Тихонова") == task.responsible
+    with pytest.raises(errors.ConfigError) as told:
+        works.assign(order(), pins={"Сварщик": "Тиханравина"})
+    assert "Give the name and surname, or the id from the address of the person's profile page." == told.value.hint

@@ -363,3 +363,11 @@ def test_the_table_in_a_pipe(portal: Portal, capsys: pytest.CaptureFixture[str])
         "Исполнитель    Работы  Занят  Свободен     ПВСЧПСВ ПВСЧПСВ  Отсутствует",
         "                                           23.11   30.11",
     ]
+
+
+@pytest.mark.parametrize("name", ["foo", "Тихонова"])
+def test_nobody_is_suggested_who_is_called_otherwise(works: Works, name: str) -> None:
+    """Names of which half is alike, or only the ending."""
+    with pytest.raises(errors.ConfigError) as told:
+        found(works, name)
+    assert "There are: " == told.value.hint[:11]
