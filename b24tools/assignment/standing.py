@@ -134,7 +134,13 @@ class OrderStanding:
         day = (self.finish - MIDNIGHT).astimezone(calendar.zone).date().isoformat() if self.finish else None
         held = self.holds_up and [self.holds_up.position, self.holds_up.person, self.holds_up.reason]
         people = [line.task.responsible_id if line.task else None for line in self.lines]
-        return {"state": self.state, "done": self.done, "finish": day, "holds_up": held, "people": people}
+        stand = {"state": self.state, "done": self.done, "finish": day, "holds_up": held, "people": people}
+        names = {  # of those whom `why` may not know
+            str(line.task.responsible_id): line.person.name if line.person else line.task.responsible_name
+            for line in self.lines
+            if line.task and line.task.responsible_id != line.row.responsible_id
+        }
+        return stand | {"names": names} if names else stand
 
 
 @dataclass(frozen=True)

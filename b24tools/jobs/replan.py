@@ -14,7 +14,7 @@ from b24tools.assignment.replan import Move, end_of_next_working_day, group_move
 from b24tools.assignment.replan_orders import NO_TIME, NOBODY, Wish
 from b24tools.assignment.replan_writes import MOVED, PlannedMove, Written
 from b24tools.assignment.report import DRY_RUN
-from b24tools.assignment.standing import OVER, OrderStanding, read_standings, stand_with
+from b24tools.assignment.standing import OVER, LineStanding, OrderStanding, read_standings, stand_with
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors
 from b24tools.core.i18n import _, quote
@@ -329,7 +329,13 @@ class _Run:
     def _save_standings(self, written: Mapping[int, Written]) -> None:
         """Let what has changed of the orders be asked for from now on."""
         moved = {move.before.id: move.after for move in self._moves if written[move.before.id].outcome == MOVED}
-        standings, after = self._standings, self._stand(moved)
+        standings = self._standings
+
+        def write_down(line: LineStanding) -> LineStanding:
+            to = moved.get(line.task.id) if line.task else None
+            return replace(line, row=replace(line.row, responsible_id=to.responsible_id)) if to else line
+
+        after = [replace(order, lines=tuple(map(write_down, order.lines))) for order in self._stand(moved)]
         self._tools.store.orders.save_standings(
             {o.row.id: (o.to_compare(standings.calendar), o.state == OVER) for o in after if o.row.outcome},
             standings.now,

@@ -263,9 +263,8 @@ class Orders:
     ) -> None:
         """Save how orders stand, by id, and whether they are over; what differs from before takes a new number.
 
-        Only another reason for what holds an order up comes with time, and is no news. An order that is not any more
-        as it was `seen` has been sent or worked out anew meanwhile, and stays. The numbers never fall behind the clock:
-        after a restored backup they do not come a second time.
+        Another reason for what holds an order up, and names, are no news. An order that is not any more as it was
+        `seen` stays. The numbers never fall behind the clock: after a restored backup they do not come a second time.
         """
         with self._db.transaction():
             last = number = self.last_change()
@@ -277,7 +276,8 @@ class Orders:
                 if row.standing != standing:
                     text = json.dumps(standing, ensure_ascii=False)
                     self._db.execute("UPDATE orders SET standing = ? WHERE id = ?", [text, order_id])
-                old, new = ({**one, "holds_up": (one.get("holds_up") or ())[:2]} for one in (row.standing, standing))
+                both = row.standing, standing
+                old, new = ({**one, "holds_up": (one.get("holds_up") or ())[:2], "names": None} for one in both)
                 if old != new:
                     number = max(number + 1, int(now.timestamp()))
                     sql = "UPDATE orders SET changed_no = ?, changed_at = ? WHERE id = ?"
