@@ -14,6 +14,7 @@ from b24tools.assignment.apply import Writer
 from b24tools.assignment.ledger import Ledger
 from b24tools.assignment.matching import find_left, items_of, match_tasks, settle_keys, was_written_elsewhere
 from b24tools.assignment.named_people import find_anybody
+from b24tools.assignment.order_lookup import warn_of_namesakes
 from b24tools.assignment.plan import DEFER, Item, PlannedTask, Rules, late_from, wanted_end
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions, TitleQuestion
@@ -442,6 +443,8 @@ class _Run:
             *planner.list_unmatched(order),
             *unchecked_years(mine, self._rules),
         ]
+        if order.id not in self._before and not order.done:
+            warnings += warn_of_namesakes(self._tools.store.orders, order.id, order.number)
         if order.done and not tasks:
             warnings.append(_("the order is finished and has no tasks: nothing to complete"))
         before = self._before.get(order.id) == COMPLETED
