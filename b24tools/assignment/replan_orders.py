@@ -94,7 +94,9 @@ def look_at(store: Store, standings: Standings, rows: Mapping[str, LedgerTask], 
                 why_not = why_not or UNSURE
             own = workload.calendar_of(task.responsible_id)
             clock = clocks.setdefault(id(own), Timeline(own, (), now))
-            cause = _why_it_must_move(line, task, people.get(task.responsible_id), wish, workload, clock)
+            cause = _why_it_must_move(task, people.get(task.responsible_id), wish, workload, clock)
+            if line.row.sent_values.get(MOVE):  # cut; the reason that it has still is the better one to say
+                cause = cause or UNFINISHED
             ids = tuple(person.id for person in match_position(staff, line.row, rules).people)
             why_not = why_not or ("" if ids else NOBODY)
             if why_not and cause:
@@ -134,11 +136,7 @@ def _why_it_stays(line: LineStanding, pinned: Collection[str]) -> str:
     return "" if recovery.is_as_written(row, task) else TOUCHED
 
 
-def _why_it_must_move(
-    line: LineStanding, task: OpenTask, person: Person | None, wish: Wish, workload: Workload, clock: Timeline
-) -> str:
-    if line.row.sent_values.get(MOVE):
-        return UNFINISHED
+def _why_it_must_move(task: OpenTask, person: Person | None, wish: Wish, workload: Workload, clock: Timeline) -> str:
     if person is not None and not person.active:
         return GONE
     if person is None or task.start is None:

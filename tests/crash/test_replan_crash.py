@@ -144,3 +144,17 @@ def notes(works: Works, number: int) -> list[tuple[str, str, tuple[tuple[str, st
     with works.tools() as tools:
         entries = tools.store.history.of_order(f"order-{number}")
     return [(entry.command, entry.outcome, entry.lines) for entry in entries if entry.command == "replan"]
+
+
+def test_what_was_cut_moves_for_the_reason_that_it_still_has(tmp_path: Path) -> None:
+    """Its person is away; that the run before was cut says nothing of why. In `why`, too."""
+    works, _ill = prepared(tmp_path)
+    with killed_at(works.portal, REQUESTS, executed=False):
+        run(works)
+    works.clock.now += timedelta(seconds=90)
+    moved = run(works).planned
+    assert moved
+    assert {"away"} == {move.reason for move in moved}
+    with works.tools() as tools:
+        last = [tools.store.decisions.find_all(move.task_id)[0] for move in moved]
+    assert {"away"} == {decision.details["cause"] for decision in last}

@@ -731,10 +731,11 @@ def test_the_same_order_twice_in_one_command_makes_its_tasks_once(works: Works) 
 
 def test_an_order_without_lines_makes_nothing(works: Works) -> None:
     """An empty Калькуляция, beside an order that has some."""
-    empty = order([], id="2", number="2", warnings=("Калькуляция: the list is empty, there is nothing to make tasks of",))
+    said = ("Калькуляция: the list is empty, there is nothing to make tasks of",)
+    empty = order([], id="2", number="2", warnings=said)
     result, other = works.assign(empty, order())
     assert ("unchanged", (), None, 0) == (result.outcome, result.tasks, result.finish, 0)
-    assert ("Калькуляция: the list is empty, there is nothing to make tasks of",) == result.warnings
+    assert said == result.warnings
     assert "created" == other.outcome
 
 
