@@ -27,6 +27,7 @@ from b24tools.store.orders import LedgerTask
 
 SKIPPED = replan_writes.SKIPPED
 FOREVER = timedelta(days=3650)
+MOST_NAMED = 10  # tasks that are not of orders
 
 
 @dataclass(frozen=True)
@@ -244,8 +245,11 @@ class _Run:
     def _stand(self, moved: Mapping[int, OpenTask]) -> tuple[OrderStanding, ...]:
         situation, standings = self._situation, self._standings
         tasks = [moved.get(task.id, task) for task in situation.tasks]
-        workload = Workload(standings.calendar, standings.now, situation.workers, tasks, self._rules.step_s)
-        return stand_with(standings, workload, self._as_moved(moved), self._rules)
+        return stand_with(standings, self._lay(tasks), self._as_moved(moved), self._rules)
+
+    def _lay(self, tasks: Iterable[OpenTask]) -> Workload:
+        standings = self._standings
+        return Workload(standings.calendar, standings.now, self._situation.workers, tasks, self._rules.step_s)
 
     def _as_moved(self, moved: Mapping[int, OpenTask]) -> dict[int, Task]:
         tasks = {}
@@ -256,7 +260,7 @@ class _Run:
         return tasks
 
     def _warn(self) -> list[str]:
-        return [*self._warn_of_unknown_absence(), *self._warn_of_restore()]
+        return [*self._warn_of_unknown_absence(), *self._warn_of_other_work(), *self._warn_of_restore()]
 
     def _warn_of_unknown_absence(self) -> list[str]:
         """Say so where the portal counts on whoever is to be planned without: whatever is planned next does, too."""
@@ -273,6 +277,21 @@ class _Run:
             "Enter the absence in Bitrix24; b24tools plans by it."
         )
         return [message.format(name=person.name)]
+
+    def _warn_of_other_work(self) -> list[str]:
+        """Say what else whoever is to be planned without would do then: only work of orders is given to others."""
+        person, away, situation = self._people.get(self._wish.without or 0), self._wish.away, self._situation
+        if person is None or away is None:
+            return []
+        workload = self._lay(situation.tasks)
+        own = [task for task in situation.tasks if task.responsible_id == person.id and task.id not in situation.lines]
+        ends = {task.id: end for task, (_start, end) in workload.tasks_of(person.id)}
+        ids = [task.id for task in own if task.id not in ends or ends[task.id] > away[0]]
+        if not ids:
+            return []
+        message = _("{name} has other work, too, that is not of orders from 1C and stays: {tasks}")
+        named = ", ".join(f"#{id_}" for id_ in sorted(ids)[:MOST_NAMED]) + (" …" if len(ids) > MOST_NAMED else "")
+        return [message.format(name=person.name, tasks=named)]
 
     def _warn_of_restore(self) -> list[str]:
         orders = self._tools.store.orders

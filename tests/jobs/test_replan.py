@@ -534,3 +534,21 @@ def test_of_a_position_without_a_department_it_is_said_so(works: Works, people: 
     (move,) = run(works).moves
     expected = task, "away", "skipped", 'there is no department "Раскрой" under "Производство"'
     assert expected == (move.task_id, move.reason, move.outcome, move.note)
+
+
+def test_other_work_of_who_is_to_be_planned_without_is_named(works: Works, people: dict[str, int]) -> None:
+    """What did not come from 1C is given to nobody, and neither is what is done before."""
+    ill = people["Первый"]
+    send(works, 1, ("Раскрой", 240), pins={"Раскрой": people["Второй"]})
+    before, after = (
+        works.portal.act(
+            "tasks.task.add",
+            {"fields": {"TITLE": title, "RESPONSIBLE_ID": ill, "TIME_ESTIMATE": 8 * 3600}},
+            user_id=1,
+        )["task"]["id"]
+        for title in ("Замеры", "Отчёт")
+    )
+    works.clock.now = at(23, 8)
+    (warning,) = run(works, dry_run=True, without="Первый", since=at(24), until=at(25)).warnings[1:]
+    assert f"Иван Первый has other work, too, that is not of orders from 1C and stays: #{after}" == warning
+    assert [] == [text for text in run(works, dry_run=True).warnings if f"#{before}" in text]
