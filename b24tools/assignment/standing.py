@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
 from b24tools.assignment import portal_state
 from b24tools.assignment.ledger import REMOVED
@@ -366,9 +367,9 @@ def _stand(row: OrderRow, lines: list[LineStanding], workload: Workload, rules: 
 def _find_hold_up(
     order: OrderRow, lines: Sequence[LineStanding], workload: Workload, rules: Rules, now: datetime
 ) -> HoldUp | None:
-    """Of the last operation and those it waits for, name the first that cannot keep its plan.
+    """Of the last operation and those it waits for, name the one that misses its plan by most.
 
-    If all can, name the one that takes longest with its wait for the person, as `spans` does in the answer to an order.
+    If all keep it, it is the one that takes longest with its wait for the person, as in the answer to an order.
     """
     if order.unwritten or not lines:
         return HoldUp(order.unwritten[0] if order.unwritten else "", None, UNWRITTEN)
@@ -381,9 +382,10 @@ def _find_hold_up(
     while line.after is not None:
         line = lines[line.after]
         chain.append(line)
-    behind = [line for line in reversed(chain) if _reason(line, now) != WORK]
-    if behind:
-        operation, reason, away = behind[0], _reason(behind[0], now), behind[0].away
+    judged = [(line, _judge(line, lines, workload, now)) for line in reversed(chain)]
+    cannot = [(line, why) for line, why in judged if why.reason != WORK]
+    if cannot:
+        operation, (_late_s, reason, away) = max(cannot, key=lambda pair: pair[1].late_s)
     else:
         taken = [_wait_and_work(line, lines, workload, rules, now) for line in chain]
         operation, (wait_s, work_s) = max(zip(chain, taken, strict=True), key=lambda pair: sum(pair[1]))
@@ -408,22 +410,48 @@ def _wait_and_work(
     return wait_and_work(timeline, workload.calendar.round_up(could, rules.step_s), line.span)
 
 
-def _reason(line: LineStanding, now: datetime) -> str:
+class _Verdict(NamedTuple):
+    """By how many working seconds an operation misses its plan for reasons of its own; why, and the absences if so."""
+
+    late_s: float
+    reason: str
+    away: tuple[Interval, ...] = ()
+
+
+def _judge(line: LineStanding, lines: Sequence[LineStanding], workload: Workload, now: datetime) -> _Verdict:
+    """Tell whether an operation keeps its plan. By what the one before it is late is not its own.
+
+    Whoever is absent for half of that, or more, is away, whatever else there is to do.
+    """
     task, span = line.task, line.span
     if line.is_deferred:
-        return DEFERRED
+        return _Verdict(inf, DEFERRED)
     if line.person is not None and not line.person.active:
-        return GONE
-    if line.away:
-        return AWAY
+        return _Verdict(inf, GONE)
     if task is None:
-        return MISSING
+        return _Verdict(inf, MISSING)
     if span is None:
-        return OUTSIDE
-    if task.end is not None and task.end <= now:
-        return BEHIND
-    if task.end is not None and task.end < span[1] and line.after is None:
-        if not line.is_next:
-            return BUSY
-        return BEHIND if task.start is not None and task.start < now else WORK
-    return WORK
+        return _Verdict(inf, AWAY, line.away) if line.away else _Verdict(inf, OUTSIDE)
+    if task.end is None:
+        return _Verdict(0, AWAY, line.away) if line.away else _Verdict(0, WORK)
+    start, before = min(task.start or task.end, task.end), lines[line.after] if line.after is not None else None
+    planned, could = task.end, task.end  # from where to its end was planned, and from where it can be
+    if before is not None and before.span and before.task and before.task.end:
+        planned, could = min(before.task.end, start), before.span[1]
+    worked = Timeline(workload.calendar_of(task.responsible_id), (), min(now, planned, start)).worked
+    late_s = worked(span[1]) - worked(could) - (worked(task.end) - worked(planned))
+    if line.away:
+        return _Verdict(late_s, AWAY, line.away)
+    since = max(task.end, could)
+    away = tuple(absence for absence in line.absences if absence[0] < span[1] and absence[1] > since)
+    lost_s = sum(worked(min(end, span[1])) - worked(max(begin, since)) for begin, end in away)
+    if lost_s and 2 * lost_s >= late_s:
+        return _Verdict(late_s, AWAY, away)
+    if task.end <= now:
+        return _Verdict(late_s, BEHIND)
+    if late_s <= 0:
+        return _Verdict(late_s, WORK)
+    if before is not None:
+        return _Verdict(late_s, BUSY if worked(span[0]) > worked(could) else WORK)
+    is_behind = task.start is not None and task.start < now
+    return _Verdict(late_s, BUSY if not line.is_next else BEHIND if is_behind else WORK)

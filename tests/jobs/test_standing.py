@@ -177,3 +177,42 @@ def test_only_a_change_takes_a_number(works: Works, people: dict[str, int]) -> N
     assert {"1": first["1"]} == save()
     with works.tools() as tools:
         assert first["2"] < tools.store.orders.last_change() == tools.store.orders.find("2")[0].changed_no
+
+
+def test_who_makes_most_of_the_delay_holds_it_up(works: Works, people: dict[str, int]) -> None:
+    """Nobody has pressed "start" yet; the assembler is away for weeks, under the slot or behind it."""
+    send(works, 1, ("Раскрой", 480), ("Сборка", 60), wanted=at(26))
+    works.clock.now = at(23, 9, 5)
+    behind = HoldUp("Раскрой", "Иван Раскрой", "behind")
+    works.portal.add_absence(people["Сборка"], date(2026, 11, 24), date(2026, 12, 11))
+    away = HoldUp("Сборка", "Иван Сборка", "away", date(2026, 12, 11))
+    assert ("late", 0, datetime(2026, 12, 14, 10, tzinfo=MOSCOW), away) == shown(works)["1"]
+    works.clock.now = at(23, 18)
+    assert away == shown(works)["1"][3]
+    works.portal.absences.clear()
+    works.portal.add_absence(people["Сборка"], date(2026, 11, 25), date(2026, 11, 25))
+    works.clock.now = at(24, 15)
+    assert ("at_risk", behind) == (shown(works)["1"][0], shown(works)["1"][3])
+
+
+def test_a_delay_behind_an_absence_is_the_absence(works: Works, people: dict[str, int]) -> None:
+    """The slot is over before it; other work pushes the task behind it."""
+    send(works, 1, ("Раскрой", 480), wanted=at(23))
+    send(works, 2, ("Раскрой", 480), wanted=at(24))
+    works.portal.add_absence(people["Раскрой"], date(2026, 11, 25), date(2026, 12, 11))
+    works.clock.now = at(24, 8)
+    away = HoldUp("Раскрой", "Иван Раскрой", "away", date(2026, 12, 11))
+    expected = {"1": ("late", 0, at(24, 18), HoldUp("Раскрой", "Иван Раскрой", "behind"))}
+    assert expected | {"2": ("late", 0, datetime(2026, 12, 14, 18, tzinfo=MOSCOW), away)} == shown(works)
+    works.portal.absences.clear()
+    assert HoldUp("Раскрой", "Иван Раскрой", "busy") == shown(works)["2"][3]
+
+
+def test_what_waits_has_its_own_delay_too(works: Works, people: dict[str, int]) -> None:
+    """The cutter is five minutes behind; the assembler has been given two days of other work."""
+    send(works, 1, ("Раскрой", 240), ("Сборка", 60), wanted=at(24))
+    works.clock.now = at(23, 9, 5)
+    other = works.portal.add_task("Помочь складу", responsible=people["Сборка"], time_estimate=16 * 3600)
+    works.portal.act("tasks.task.start", {"taskId": other.id}, user_id=1)
+    busy = HoldUp("Сборка", "Иван Сборка", "busy")
+    assert ("late", 0, at(25, 10, 5), busy) == shown(works)["1"]
