@@ -109,7 +109,10 @@ class HoldUp:
 
 @dataclass(frozen=True)
 class OrderStanding:
-    """An order as it stands. `late_s`: calendar seconds from the end of the wanted day to `finish`, never negative."""
+    """An order as it stands. `late_s`: calendar seconds from the end of the wanted day to `finish`, never negative.
+
+    Where `finish` is not known, it is late as soon as one of its operations is.
+    """
 
     row: OrderRow
     lines: tuple[LineStanding, ...]
@@ -356,7 +359,7 @@ def _stand(row: OrderRow, lines: list[LineStanding], workload: Workload, rules: 
     if is_over:
         return replace(standing, state=OVER)
     day = (finish - MIDNIGHT).astimezone(zone).date() if finish else None
-    is_late = late_s > 0 or (finish is None and late_from is not None and now > late_from)
+    is_late = late_from is not None and max([finish or now, *ends, *closed]) > late_from
     is_at_risk = not is_known or (day is not None and row.promised_first is not None and day > row.promised_first)
     if not (is_late or is_at_risk):
         return standing

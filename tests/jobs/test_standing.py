@@ -216,3 +216,16 @@ def test_what_waits_has_its_own_delay_too(works: Works, people: dict[str, int]) 
     works.portal.act("tasks.task.start", {"taskId": other.id}, user_id=1)
     busy = HoldUp("Сборка", "Иван Сборка", "busy")
     assert ("late", 0, at(25, 10, 5), busy) == shown(works)["1"]
+
+
+def test_a_late_order_stays_late_when_somebody_has_the_rest_outside(works: Works, people: dict[str, int]) -> None:
+    """When it is ready is not known any more, and that is why; that it is late is known."""
+    _cut, assembled = send(works, 1, ("Раскрой", 960), ("Сборка", 60), wanted=at(23))
+    assert ("late", 0, at(25, 10), HoldUp("Раскрой", "Иван Раскрой", "work")) == shown(works)["1"]
+    office = works.portal.add_department("Контора")
+    outsider = works.portal.add_user("Анна", "Контора", departments=[office.id]).id
+    works.portal.act("tasks.task.delegate", {"taskId": assembled, "userId": outsider}, user_id=1)
+    outside = HoldUp("Сборка", None, "outside")
+    assert ("late", 0, None, outside) == shown(works)["1"]
+    works.clock.now = at(23, 12)
+    assert ("late", 0, None, outside) == shown(works)["1"]
