@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from b24tools.assignment.plan import COMPLETE, PlannedTask, Rules, late_from
 from b24tools.assignment.report import Bottleneck, Promise
-from b24tools.core.models import DONE, OPEN_WORK, Status, Task
+from b24tools.core.i18n import _
+from b24tools.core.models import DONE, OPEN_WORK, Person, Status, Task
 from b24tools.onec import order as onec_order
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
 from b24tools.scheduling.workload import Workload, remaining_s
@@ -23,31 +24,45 @@ class Spans:
     calendar: WorkCalendar
     now: datetime
     workload: Workload
+    people: Mapping[int, Person]
 
     def end_of(self, plan: PlannedTask) -> datetime | None:
-        """When its work is done, with all that stands before it; None for finished, failed and unplanned work."""
-        span = self.of(plan)
+        """When its work is done, with all that stands before it; None for finished, failed and unplanned work.
+
+        Of work that somebody has who has left, when it would have been: what waits for it is not planned before that.
+        """
+        span = self._lying(plan)
         return span[1] if span else None
 
     def of(self, plan: PlannedTask) -> Interval | None:
-        """When its work begins, or goes on, and when it is done, as the person's lane has it."""
+        """When its work begins, or goes on, and when it is done, as the person's lane has it; None as in `end_of`.
+
+        None also while somebody has it who has left.
+        """
+        return None if plan.choice is None and plan.task and self.is_with_leaver(plan.task) else self._lying(plan)
+
+    def _lying(self, plan: PlannedTask) -> Interval | None:
         task, choice = plan.task, plan.choice
         if plan.error is not None or plan.action == COMPLETE or plan.is_put_off:
             return None
         try:
             if choice is not None:
                 return self.workload.span_of(choice.responsible_id, choice.number)
-            if task is None or task.status in DONE or self.is_unknown(plan):
+            if task is None or task.status in DONE:
                 return None
-            return self.workload.span_of(task.responsible_id, task.id) or self._span_outside(plan, task)
+            if (span := self.workload.span_of(task.responsible_id, task.id)) or self.is_unknown(plan):
+                return span
+            return self._span_outside(plan, task)
         except NoWorkingTime:
             return None
 
     def is_unknown(self, plan: PlannedTask) -> bool:
-        """Whether somebody was handed its task whose time is not planned."""
+        """Whether somebody was handed its task whose time is not planned, or somebody who has left has it."""
         task = plan.task
         if task is None or not task.is_open or plan.choice or plan.error or plan.action == COMPLETE:
             return False
+        if self.is_with_leaver(task) and not plan.is_put_off:
+            return True
         is_laid = self.workload.find(task.responsible_id, task.id) is not None
         return not (is_laid or plan.renews or plan.is_put_off)
 
@@ -63,7 +78,7 @@ class Spans:
     ) -> datetime | None:
         """When all of the order is done, or was; `left`: tasks of lines that it has no longer, with their positions.
 
-        None where that cannot be known: somebody has put a task off, or given it to somebody outside production.
+        None where that cannot be known: somebody has put a task off, or it is with somebody outside production or gone.
         """
         ends = []
         for plan in plans:
@@ -73,14 +88,35 @@ class Spans:
                 ends.append(plan.task.closed_at)
             elif plan.error is None and not plan.is_put_off and plan.action != COMPLETE:
                 ends.append(self.end_of(plan) or plan.end)
-        if not order.done and any(self.is_outside(task) for _position, task in left):
+        if not order.done and any(self.is_outside(task) for __, task in left):
             return None
-        ends += [self.end_of_task(task.responsible_id, task.id) for _position, task in left]
+        ends += [self.end_of_task(task.responsible_id, task.id) for __, task in left]
         return max(filter(None, ends), default=None)
 
     def is_outside(self, task: Task) -> bool:
-        """Whether somebody has a task to do whose time is not planned."""
-        return task.status in OPEN_WORK and self.workload.find(task.responsible_id, task.id) is None
+        """Whether somebody has a task to do whose time is not planned, or who has left."""
+        is_laid = self.workload.find(task.responsible_id, task.id) is not None
+        return task.status in OPEN_WORK and (not is_laid or self.is_with_leaver(task))
+
+    def is_with_leaver(self, task: Task) -> bool:
+        """Whether somebody who does not work there any more has a task."""
+        person = self.people.get(task.responsible_id)
+        return person is not None and not person.active
+
+    def list_unknown(self, plans: Sequence[PlannedTask], left: Sequence[tuple[str, Task]]) -> list[str]:
+        """Say of what it is not known when it is done; what plans say of people who have left is not said again."""
+        tasks = [(plan.item.line.position, plan.task) for plan in plans if plan.task and self.is_unknown(plan)]
+        unknown = [(position, task) for position, task in tasks if not self.is_with_leaver(task)]
+        return [
+            f"{position}: {self._describe_unknown(task)}"
+            for position, task in [*unknown, *(pair for pair in left if self.is_outside(pair[1]))]
+        ]
+
+    def _describe_unknown(self, task: Task) -> str:
+        if not self.is_with_leaver(task):
+            return _("the task was given to somebody outside production: when it is done is not known")
+        text = _("{name} does not work there any more: task {id} waits for somebody else")
+        return text.format(name=self.people[task.responsible_id].name, id=task.id)
 
     def _span_outside(self, plan: PlannedTask, task: Task) -> Interval:
         """The span of a task that will be renewed: as planned, or now."""
@@ -97,16 +133,16 @@ class Spans:
     ) -> Promise | None:
         """What may be promised of the order whose plans these are; `left`: as in `finish`.
 
-        None where nothing is left to do; where a line has failed, somebody has put it off or has it outside production,
-        it cannot be known.
+        None where nothing is left to do; where a line has failed, somebody has put it off, has it outside production,
+        or who has left has it, it cannot be known.
         """
         spans = {plan.item.key: span for plan in plans if (span := self.of(plan))}
         if not spans or any(plan.error or (plan.is_put_off and not order.cancelled) for plan in plans):
             return None
-        if any(map(self.is_unknown, plans)) or any(self.is_outside(task) for _position, task in left):
+        if any(map(self.is_unknown, plans)) or any(self.is_outside(task) for __, task in left):
             return None
         longer = [(end, line) for line in left if (end := self.end_of_task(line[1].responsible_id, line[1].id))]
-        ready, since = max(end for _start, end in spans.values()), late_from(order)
+        ready, since = max(end for __, end in spans.values()), late_from(order)
         last = max((pair for pair in longer if pair[0] > ready), default=None, key=lambda pair: pair[0])
         ready = last[0] if last else ready
         return Promise(

@@ -315,7 +315,8 @@ def _last_before(lines: Sequence[LineStanding], stages: Sequence[int | None], nu
 
 
 def _span(workload: Workload, line: LineStanding) -> Interval | None:
-    if line.task is None or line.is_done:
+    """When a line is worked on. Not known while its task is with somebody who has left, and keeps it in the lane."""
+    if line.task is None or line.is_done or (line.person and not line.person.active):
         return None
     try:
         return workload.span_of(line.task.responsible_id, line.task.id)

@@ -457,9 +457,7 @@ class _Run:
             warnings.append(
                 _("the order is cancelled: work that has not begun is deferred, and takes no time any more")
             )
-        text = _("the task was given to somebody outside production: when it is done is not known")
-        warnings += [f"{plan.item.line.position}: {text}" for plan in mine if planner.spans.is_unknown(plan)]
-        warnings += [f"{position}: {text}" for position, task in left if planner.spans.is_outside(task)]
+        warnings += planner.spans.list_unknown(mine, left)
         promise = planner.spans.promise(order, mine, left)
         finish = None if order.cancelled and not order.done else planner.spans.finish(order, mine, left)
         late_since = late_from(order)

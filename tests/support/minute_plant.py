@@ -49,6 +49,7 @@ class PlantTask:
     begun_at: int | None = None
     closed_at: int | None = None
     ours: bool = False
+    is_abandoned: bool = False  # its person has left
 
     @property
     def is_laid(self) -> bool:
@@ -250,7 +251,8 @@ class MinutePlant:
                 done += order.is_ended and not order.is_cancelled
             elif task.is_laid:
                 over = False
-                ends.append(self.end_of(task) or 0)
+                is_known &= not task.is_abandoned
+                ends += [] if task.is_abandoned else [self.end_of(task) or 0]
             elif task.status == DEFERRED:
                 is_known &= order.is_cancelled
                 over &= order.is_cancelled
