@@ -78,15 +78,16 @@ class Spans:
     ) -> datetime | None:
         """When all of the order is done, or was; `left`: tasks of lines that it has no longer, with their positions.
 
-        None where that cannot be known: somebody has put a task off, or it is with somebody outside production or gone.
+        None where that cannot be known: a line has failed, somebody has put a task off, or it is with somebody outside
+        production or gone.
         """
         ends = []
         for plan in plans:
-            if (plan.is_put_off and not order.cancelled) or self.is_unknown(plan):
+            if plan.error is not None or (plan.is_put_off and not order.cancelled) or self.is_unknown(plan):
                 return None
             if plan.task is not None and plan.task.status in DONE:
                 ends.append(plan.task.closed_at)
-            elif plan.error is None and not plan.is_put_off and plan.action != COMPLETE:
+            elif not plan.is_put_off and plan.action != COMPLETE:
                 ends.append(self.end_of(plan) or plan.end)
         if not order.done and any(self.is_outside(task) for __, task in left):
             return None

@@ -203,7 +203,7 @@ def describe_hold_up(held: HoldUp) -> str:
         standing.DEFERRED: _("the task of {name} is deferred"),
         standing.OUTSIDE: _("the task was given to somebody outside production: when it is done is not known"),
         standing.MISSING: _("the task was deleted on the portal"),
-        standing.UNWRITTEN: _("no task was made: send the order again"),
+        standing.UNWRITTEN: _("no task was made: see history, then send the order again"),
         standing.WORK: _("{name} has the longest work"),
     }
     reason = words[held.reason].format(name=held.person or "?", day=day)

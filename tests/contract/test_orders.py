@@ -110,7 +110,7 @@ def test_every_reason_has_its_words_and_its_code() -> None:
         "Сварщик - the task of Павел Исаев is deferred",
         "Сварщик - the task was given to somebody outside production: when it is done is not known",
         "Сварщик - the task was deleted on the portal",
-        "Сварщик - no task was made: send the order again",
+        "Сварщик - no task was made: see history, then send the order again",
         "Сварщик - Павел Исаев has the longest work",
     ] == texts
     for reason in reasons:

@@ -340,3 +340,11 @@ def test_nothing_is_promised_of_what_somebody_has_who_has_left(works: Works, peo
     assert [(text,), (text,), (), (text,)] == [*warnings, listed.warnings]
     act(works, cut, "delegate", userId=people["Сборка"])
     assert at(23, 15) == send(works, 1, *lines, wanted=at(23)).finish == stands(works, 1).finish
+
+
+def test_nothing_is_promised_of_an_order_of_which_a_line_has_failed(works: Works, people: dict[str, int]) -> None:
+    """No department has its position: `assign` says no more than `orders` does."""
+    first = send(works, 1, ("Раскрой", 60), ("Кузнец", 60), wanted=at(25))
+    assert ("partial", None, 0, None) == (first.outcome, first.finish, first.late_s, first.promise)
+    one = stands(works, 1)
+    assert (None, "at_risk", HoldUp("Кузнец", None, "unwritten")) == (one.finish, one.state, one.holds_up)
