@@ -42,6 +42,8 @@ EntryOutcome = TypeAliasType(
         "moved",
         "skipped",
         "superseded",
+        "cancelled",
+        "renewed",
     ],
 )
 DigestOutcome = TypeAliasType("DigestOutcome", Literal["planned", "sent", "waiting", "same", "nothing", "failed"])
@@ -183,7 +185,10 @@ class HistoryEntry(Shape):
     at: AwareDatetime = about("When it was done.")
     command: str = about("`assign`, `replan`, or `POST /` where `b24tools serve` was called.")
     order: str = about("The number of the order.")
-    outcome: EntryOutcome = about("What came of it; `failed` also where nothing could be planned.")
+    outcome: EntryOutcome = about(
+        "What came of it; `failed` also where nothing could be planned, `cancelled`, `renewed`: 1C has cancelled the "
+        "order, or taken it up again."
+    )
     by: str = about("The user who ran the command, or the caller: `user@address` of HTTP Basic, else the address.")
     order_id: str = about("The identifier that 1C sent, in its one spelling.")
     tasks: list[EntryLine] = about("Its lines that were not `unchanged`.")

@@ -98,6 +98,8 @@ def describe_outcome(outcome: str) -> str:
         "moved": _("moved"),
         "skipped": _("stays"),
         "superseded": _("left out"),
+        "cancelled": _("cancelled"),
+        "renewed": _("taken up again"),
     }
     return words.get(outcome, outcome)
 

@@ -179,7 +179,9 @@ def print_warnings(listing: Listing, screen: Screen) -> None:
 
 def describe_state(order: OrderStanding, *, with_time: bool = False) -> str:
     """Say how an order stands; by how much it is late only `with_time`."""
-    if order.state == standing.OVER and order.row.ended == ENDED_CANCELLED and order.done < order.of:
+    if order.row.ended == ENDED_CANCELLED and order.state != standing.OVER:
+        return _("cancelled, but not over")
+    if order.row.ended == ENDED_CANCELLED and order.done < order.of:
         return _("cancelled")
     if order.state == standing.LATE and with_time and order.late_s:
         return _("late by {duration}").format(duration=format_duration(order.late_s))

@@ -158,6 +158,22 @@ def test_what_is_ready_at_midnight_is_ready_for_the_day_before(works: Works) -> 
     assert write_changes(orders, MOSCOW).endswith(", ready 24.11.2026")
 
 
+def test_a_cancelled_order_that_is_not_over_does_not_look_healthy(works: Works) -> None:
+    """Somebody has begun one of its tasks; also to whoever reads the table, CSV, or a digest."""
+    lines = [("Сварщик", 60.0), ("Монтажник", 60.0)]
+    (result,) = works.assign(make_order(lines, wanted=at(30)))
+    works.portal.act("tasks.task.start", {"taskId": result.tasks[0].task_id}, user_id=1)
+    works.assign(make_order(lines, wanted=at(30), called_off=True))
+    with works.tools() as tools:
+        listing = jobs_orders.list_orders(tools, rules())
+    (one,) = listing.orders
+    assert ("open", "cancelled, but not over") == (one.state, render_orders.describe_state(one, with_time=True))
+    works.portal.act("tasks.task.complete", {"taskId": result.tasks[0].task_id}, user_id=1)
+    with works.tools() as tools:
+        (one,) = jobs_orders.list_orders(tools, rules(), states=jobs_orders.STATES).orders
+    assert ("done", "cancelled", 1) == (one.state, render_orders.describe_state(one, with_time=True), one.done)
+
+
 # the command
 
 Run = Callable[..., tuple[int, str, str]]

@@ -264,7 +264,7 @@ class MinutePlant:
         state = "open"
         if over:
             state = "done"
-        elif late or (finish is None and order.late_from is not None and max(self.now, *ends) > order.late_from):
+        elif late or (finish is None and order.late_from is not None and max([self.now, *ends]) > order.late_from):
             state = "late"
         elif finish is None or (order.promised is not None and (finish - 1) // DAY > order.promised):
             state = "at_risk"
