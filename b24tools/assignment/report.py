@@ -38,12 +38,14 @@ class Bottleneck:
     """The operation that takes the most time of those that decide when the order is ready.
 
     In working seconds: `wait_s` from when it could have begun until its person has time for it,
-    `work_s` from then to its end.
+    `work_s` from then to its end. `away_until`: the last day of an absence that takes half of that or more.
     """
 
     position: str
     wait_s: int
     work_s: int
+    person: str | None = None
+    away_until: date | None = None
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from b24tools.assignment.plan import COMPLETE, PlannedTask, Rules, late_from
 from b24tools.assignment.report import Bottleneck, Promise
 from b24tools.core.i18n import _
-from b24tools.core.models import DONE, OPEN_WORK, Person, Status, Task
+from b24tools.core.models import DONE, OPEN_WORK, Absence, Person, Status, Task
 from b24tools.onec import order as onec_order
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
 from b24tools.scheduling.workload import Workload, remaining_s
@@ -25,6 +25,7 @@ class Spans:
     now: datetime
     workload: Workload
     people: Mapping[int, Person]
+    absences: Mapping[int, Sequence[Absence]]
 
     def end_of(self, plan: PlannedTask) -> datetime | None:
         """When its work is done, with all that stands before it; None for finished, failed and unplanned work.
@@ -148,8 +149,7 @@ class Spans:
         ready = last[0] if last else ready
         return Promise(
             ready=ready,
-            # at midnight it is ready for the day before
-            day=(ready - timedelta(microseconds=1)).astimezone(self.calendar.zone).date(),
+            day=_last_day(ready, self.calendar),
             late_s=Timeline(self.calendar, (), since).worked(ready) if since else 0,
             bottleneck=self._name_left(*last[1]) if last else self._bottleneck(plans, spans),
         )
@@ -157,9 +157,7 @@ class Spans:
     def _name_left(self, position: str, task: Task) -> Bottleneck | None:
         """Return how long an operation takes that the order has no longer, and that ends last."""
         span = self.workload.span_of(task.responsible_id, task.id)
-        line = Timeline(self.workload.calendar_of(task.responsible_id), (), self.now)
-        could = self.calendar.round_up(self.now, self.rules.step_s)
-        return Bottleneck(position, *wait_and_work(line, could, span)) if span else None
+        return self._weigh(position, task.responsible_id, self.now, span) if span else None
 
     def _bottleneck(self, plans: Sequence[PlannedTask], spans: Mapping[str, Interval]) -> Bottleneck | None:
         """Return, of the last operation and those it had to wait for, the one that takes longest; as `standing` does.
@@ -172,14 +170,39 @@ class Spans:
         operations: list[Bottleneck] = []
         while last is not None:
             person_id = last.responsible[0] if last.responsible else 0
-            wait_s, work_s = wait_and_work(
-                Timeline(self.workload.calendar_of(person_id), (), self.now),
-                self.calendar.round_up(max(last.not_before or self.now, self.now), self.rules.step_s),
-                spans.get(last.item.key, (self.now, self.now)),
-            )
-            operations.append(Bottleneck(last.item.line.position, wait_s, work_s))
+            could, span = max(last.not_before or self.now, self.now), spans.get(last.item.key, (self.now, self.now))
+            operations.append(self._weigh(last.item.line.position, person_id, could, span))
             last = last.after
         return max(operations, key=lambda operation: operation.wait_s + operation.work_s, default=None)
+
+    def _weigh(self, position: str, person_id: int, could: datetime, span: Interval) -> Bottleneck:
+        """Return how long an operation waits that could begin then, and how long it takes."""
+        timeline = Timeline(self.workload.calendar_of(person_id), (), self.now)
+        could = self.calendar.round_up(could, self.rules.step_s)
+        wait_s, work_s = wait_and_work(timeline, could, span)
+        away = [(absence.start, absence.end) for absence in self.absences.get(person_id, ())]
+        lost = find_absences(timeline, (could, span[1]), away, wait_s + work_s)
+        person = self.people.get(person_id)
+        until = _last_day(max(end for __, end in lost), self.calendar) if lost else None
+        return Bottleneck(position, wait_s, work_s, person.name if person else None, until)
+
+
+def _last_day(end: datetime, calendar: WorkCalendar) -> date:
+    """Return the day on which something ends; at midnight that is the day before."""
+    return (end - timedelta(microseconds=1)).astimezone(calendar.zone).date()
+
+
+def find_absences(
+    timeline: Timeline, span: Interval, absences: Iterable[Interval], taken_s: float
+) -> tuple[Interval, ...]:
+    """Return the absences in a span, if half of the seconds that were taken or more are lost under them.
+
+    The timeline is the person's without any.
+    """
+    inside = tuple(sorted(absence for absence in absences if absence[0] < span[1] and absence[1] > span[0]))
+    there = timeline.without(inside)
+    lost_s = sum((line.worked(span[1]) - line.worked(span[0])) * sign for line, sign in ((timeline, 1), (there, -1)))
+    return inside if lost_s > 0 and 2 * lost_s >= taken_s else ()
 
 
 def wait_and_work(timeline: Timeline, could: datetime, span: Interval) -> tuple[int, int]:

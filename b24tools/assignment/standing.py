@@ -18,7 +18,7 @@ from b24tools.assignment.ledger import REMOVED
 from b24tools.assignment.plan import PlannedTask, Rules
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions
-from b24tools.assignment.spans import wait_and_work
+from b24tools.assignment.spans import find_absences, wait_and_work
 from b24tools.assignment.staffing import ask_about, list_planned, not_known, working_hours, workload_of
 from b24tools.assignment.tools import Tools
 from b24tools.assignment.waiting import list_stages
@@ -392,26 +392,29 @@ def _find_hold_up(
         operation, (_late_s, reason, away) = max(cannot, key=lambda pair: pair[1].late_s)
     else:
         taken = [_wait_and_work(line, lines, workload, rules, now) for line in chain]
-        operation, (wait_s, work_s) = max(zip(chain, taken, strict=True), key=lambda pair: sum(pair[1]))
-        away = tuple(away for away in operation.absences if operation.span and away[1] <= operation.span[0])
-        reason = WORK
-        if wait_s >= work_s and (away or not operation.is_next):
-            reason = AWAY if operation.is_next else BUSY
+        operation, (wait_s, work_s, away) = max(zip(chain, taken, strict=True), key=lambda pair: sum(pair[1][:2]))
+        reason = AWAY if away else BUSY if wait_s >= work_s and not operation.is_next else WORK
     name = operation.person.name if operation.person else None
-    until = (away[-1][1] - MIDNIGHT).astimezone(workload.calendar.zone).date() if reason == AWAY else None
+    end = max(end for _start, end in away) if reason == AWAY else None
+    until = (end - MIDNIGHT).astimezone(workload.calendar.zone).date() if end else None
     return HoldUp(operation.row.position, name, reason, until)
 
 
 def _wait_and_work(
     line: LineStanding, lines: Sequence[LineStanding], workload: Workload, rules: Rules, now: datetime
-) -> tuple[int, int]:
-    """Return how long an operation waits for its person, and how long it takes; as `Spans` does in a promise."""
+) -> tuple[int, int, tuple[Interval, ...]]:
+    """Return how long an operation waits for its person, how long it takes, and absences if these take most of that.
+
+    As `Spans` does in a promise.
+    """
     if line.task is None or line.span is None:
-        return 0, 0
+        return 0, 0, ()
     before = lines[line.after].span if line.after is not None else None
     could = max(filter(None, (now, line.accepted, before and before[1])))
     timeline = Timeline(workload.calendar_of(line.task.responsible_id), (), now)
-    return wait_and_work(timeline, workload.calendar.round_up(could, rules.step_s), line.span)
+    could = workload.calendar.round_up(could, rules.step_s)
+    wait_s, work_s = wait_and_work(timeline, could, line.span)
+    return wait_s, work_s, find_absences(timeline, (could, line.span[1]), line.absences, wait_s + work_s)
 
 
 class _Verdict(NamedTuple):
@@ -442,14 +445,13 @@ def _judge(line: LineStanding, lines: Sequence[LineStanding], workload: Workload
     planned, could = task.end, task.end  # from where to its end was planned, and from where it can be
     if before is not None and before.span and before.task and before.task.end:
         planned, could = min(before.task.end, start), before.span[1]
-    worked = Timeline(workload.calendar_of(task.responsible_id), (), min(now, planned, start)).worked
+    timeline = Timeline(workload.calendar_of(task.responsible_id), (), min(now, planned, start))
+    worked = timeline.worked
     late_s = worked(span[1]) - worked(could) - (worked(task.end) - worked(planned))
     if line.away:
         return _Verdict(late_s, AWAY, line.away)
     since = max(task.end, could)
-    away = tuple(absence for absence in line.absences if absence[0] < span[1] and absence[1] > since)
-    lost_s = sum(worked(min(end, span[1])) - worked(max(begin, since)) for begin, end in away)
-    if lost_s and 2 * lost_s >= late_s:
+    if away := find_absences(timeline, (since, span[1]), line.absences, late_s):
         return _Verdict(late_s, AWAY, away)
     if task.end <= now:
         return _Verdict(late_s, BEHIND)

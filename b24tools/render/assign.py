@@ -19,7 +19,7 @@ from b24tools.render.links import link_task, task_url
 LATE = "bold red"
 
 if TYPE_CHECKING:
-    from b24tools.assignment.report import OrderResult, TaskResult
+    from b24tools.assignment.report import Bottleneck, OrderResult, TaskResult
 
 
 def data(results: Sequence[OrderResult], zone: ZoneInfo) -> list[dict[str, Any]]:
@@ -34,10 +34,15 @@ def data(results: Sequence[OrderResult], zone: ZoneInfo) -> list[dict[str, Any]]
             "late_s": order.late_s,
             "late_work_s": order.promise.late_s if order.promise else 0,
             "promise": order.promise.day.isoformat() if order.promise else None,
-            "bottleneck": asdict(order.promise.bottleneck) if order.promise and order.promise.bottleneck else None,
+            "bottleneck": order.promise and order.promise.bottleneck and _bottleneck_data(order.promise.bottleneck),
         }
         for order in results
     ]
+
+
+def _bottleneck_data(bottleneck: Bottleneck) -> dict[str, Any]:
+    until = bottleneck.away_until
+    return asdict(bottleneck) | {"away_until": until.isoformat() if until else None}
 
 
 def _task_data(task: TaskResult, zone: ZoneInfo) -> dict[str, Any]:
@@ -127,11 +132,16 @@ def _describe_bottleneck(order: OrderResult) -> str:
     if order.promise is None or order.promise.bottleneck is None or order.outcome == "unchanged":
         return ""
     bottleneck = order.promise.bottleneck
+    name = bottleneck.person or _("somebody")
+    if bottleneck.away_until:
+        name = _("{name} (away until {day})").format(name=name, day=format_date(bottleneck.away_until))
     work = _("{hours} of working time").format(hours=format_work(bottleneck.work_s))
     if bottleneck.wait_s:
-        work = _("{wait} of working time until somebody is free for it, then {hours}").format(
-            wait=format_work(bottleneck.wait_s), hours=format_work(bottleneck.work_s)
+        work = _("{wait} of working time until {name} is free for it, then {hours}").format(
+            wait=format_work(bottleneck.wait_s), name=name, hours=format_work(bottleneck.work_s)
         )
+    elif bottleneck.away_until:
+        work = f"{work}, {name}"
     if not order.promise.late_s:
         return _('Most time goes to "{position}": {work}.').format(position=bottleneck.position, work=work)
     return _('"{position}" holds it up: {work}. The earliest day to promise is {day}.').format(

@@ -112,7 +112,7 @@ def test_a_line_that_1c_has_no_longer_is_part_of_what_is_promised(
     """As of when the order is ready; nothing is, while somebody outside production has it."""
     first = send(works, 1, ("Раскрой", 60), ("Сборка", 960), wanted=at(23))
     again = send(works, 1, ("Раскрой", 60), wanted=at(23))
-    promise = Promise(at(25, 10), date(2026, 11, 25), 9 * 3600, Bottleneck("Сборка", 3600, 57600))
+    promise = Promise(at(25, 10), date(2026, 11, 25), 9 * 3600, Bottleneck("Сборка", 3600, 57600, "Иван Сборка"))
     assert (at(25, 10), promise, at(25, 10)) == (again.finish, again.promise, stands(works, 1).finish)
     act(works, first.tasks[1].task_id, "delegate", userId=outsider)
     again = send(works, 1, ("Раскрой", 60), wanted=at(23))
@@ -348,3 +348,27 @@ def test_nothing_is_promised_of_an_order_of_which_a_line_has_failed(works: Works
     assert ("partial", None, 0, None) == (first.outcome, first.finish, first.late_s, first.promise)
     one = stands(works, 1)
     assert (None, "at_risk", HoldUp("Кузнец", None, "unwritten")) == (one.finish, one.state, one.holds_up)
+
+
+def test_assign_and_orders_give_the_same_reason(works: Works, people: dict[str, int]) -> None:
+    """Another cutter has room, but the task is his who is away: before it begins, or in its midst."""
+    root = works.portal.departments[works.portal.users[people["Раскрой"]].departments[0]].id
+    works.portal.add_user("Пётр", "Петров", departments=[root])
+    send(works, 1, ("Раскрой", 480), wanted=at(23))
+    away = works.portal.add_absence(people["Раскрой"], date(2026, 11, 23), date(2026, 12, 4))
+
+    def look(minutes: float) -> list[Bottleneck | HoldUp | None]:
+        again = send(works, 1, ("Раскрой", minutes), wanted=at(23))
+        return [again.promise and again.promise.bottleneck, stands(works, 1).holds_up]
+
+    held = HoldUp("Раскрой", "Иван Раскрой", "away", date(2026, 12, 4))
+    known = "Иван Раскрой", date(2026, 12, 4)
+    assert [Bottleneck("Раскрой", 80 * 3600, 9 * 3600, *known), held] == look(540)
+    works.clock.now = at(23, 9)
+    works.portal.absences.remove(away)
+    works.portal.add_absence(people["Раскрой"], date(2026, 11, 24), date(2026, 12, 4))
+    assert [Bottleneck("Раскрой", 0, 82 * 3600, *known), held] == look(600)
+    works.portal.absences.clear()
+    assert [Bottleneck("Раскрой", 0, 11 * 3600, "Иван Раскрой"), "Иван Раскрой"] == [
+        one.person if isinstance(one, HoldUp) else one for one in look(660)
+    ]
