@@ -25,7 +25,7 @@ from b24tools.assignment.waiting import list_stages
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.i18n import _
 from b24tools.core.models import DONE, Person, Status, Task
-from b24tools.core.timestamps import from_text
+from b24tools.core.timestamps import from_text, to_text
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
 from b24tools.scheduling.lane import StagedTask
 from b24tools.scheduling.workload import Workload
@@ -35,10 +35,10 @@ MIDNIGHT = timedelta(microseconds=1)  # an end at 00:00 belongs to the day befor
 
 OPEN, AT_RISK, LATE, OVER = "open", "at_risk", "late", "done"
 # Why an order is not done sooner: the person is away, gone, or has other work before; the task is behind its plan,
-# deferred by somebody, with somebody outside production, whose time is not planned, not on the portal any more, not
-# made yet, or simply takes that long
+# deferred by somebody, with somebody outside production, whose time is not planned, was moved by hand, is not on the
+# portal any more, not made yet, or simply takes that long
 AWAY, GONE, BUSY, BEHIND, DEFERRED = "away", "gone", "busy", "behind", "deferred"
-OUTSIDE = "outside"
+OUTSIDE, MOVED = "outside", "moved"
 MISSING, UNWRITTEN, WORK = "missing", "unwritten", "work"
 
 
@@ -89,6 +89,12 @@ class LineStanding:
         return from_text(self.row.sent_values.get("accepted"))
 
     @property
+    def planned_end(self) -> datetime | None:
+        """When its plan ends, or ended before somebody put it later by hand."""
+        end = self.task.end if self.task else None
+        return min(end, self.row.end) if end and self.row.end else end
+
+    @property
     def is_moved_by_hand(self) -> bool:
         """Whether somebody gave the task to another person or moved its plan since b24tools wrote it."""
         task, row = self.task, self.row
@@ -134,11 +140,14 @@ class OrderStanding:
         return len(self.lines) + (Counter(self.row.unwritten) - noted).total()
 
     def to_compare(self, calendar: WorkCalendar) -> dict[str, Any]:
-        """Return what a change of the order is recognised by."""
+        """Return what a change of the order is recognised by, and the plans that were moved by hand, which are none."""
         day = (self.finish - MIDNIGHT).astimezone(calendar.zone).date().isoformat() if self.finish else None
         held = self.holds_up and [self.holds_up.position, self.holds_up.person, self.holds_up.reason]
         people = [line.task.responsible_id if line.task else None for line in self.lines]
-        return {"state": self.state, "done": self.done, "finish": day, "holds_up": held, "people": people}
+        standing = {"state": self.state, "done": self.done, "finish": day, "holds_up": held, "people": people}
+        moved = [line.task if line.is_moved_by_hand else None for line in self.lines]
+        plans = [task and [to_text(task.start), to_text(task.end)] for task in moved]
+        return standing | ({"plans": plans} if any(plans) else {})
 
 
 @dataclass(frozen=True)
@@ -234,13 +243,15 @@ def stand_as_planned(
 def stand_with(
     standings: Standings, workload: Workload, tasks: Mapping[int, Task], rules: Rules
 ) -> tuple[OrderStanding, ...]:
-    """Tell how the same orders stand over another workload, with these tasks in place of those of their ids."""
+    """Tell how the same orders stand over another workload, with these tasks as b24tools moves them."""
     people = {**standings.company.staff.people, **standings.portal.people}
 
     def change(line: LineStanding) -> LineStanding:
         if line.task is None or (task := tasks.get(line.task.id)) is None:
             return replace(line, span=None, after=None)
-        return replace(line, task=task, person=people.get(task.responsible_id), span=None, after=None)
+        row = replace(line.row, responsible_id=task.responsible_id, start=task.start, end=task.end)
+        person = people.get(task.responsible_id)
+        return replace(line, row=row, task=task, person=person, span=None, after=None)
 
     lines = {order.row.id: [change(line) for line in order.lines] for order in standings.orders}
     lines = _let_wait(lines, workload, rules)
@@ -441,18 +452,22 @@ def _judge(line: LineStanding, lines: Sequence[LineStanding], workload: Workload
         return _Verdict(inf, AWAY, line.away) if line.away else _Verdict(inf, OUTSIDE)
     if task.end is None:
         return _Verdict(0, AWAY, line.away) if line.away else _Verdict(0, WORK)
-    start, before = min(task.start or task.end, task.end), lines[line.after] if line.after is not None else None
-    planned, could = task.end, task.end  # from where to its end was planned, and from where it can be
-    if before is not None and before.span and before.task and before.task.end:
-        planned, could = min(before.task.end, start), before.span[1]
+    before = lines[line.after] if line.after is not None else None
+    end = line.planned_end or task.end
+    start = min(task.start or end, end)
+    planned, could = end, end  # from where to its end was planned, and from where it can be
+    if before is not None and before.span and before.planned_end:
+        planned, could = min(before.planned_end, start), before.span[1]
     timeline = Timeline(workload.calendar_of(task.responsible_id), (), min(now, planned, start))
     worked = timeline.worked
-    late_s = worked(span[1]) - worked(could) - (worked(task.end) - worked(planned))
+    late_s = worked(span[1]) - worked(could) - (worked(end) - worked(planned))
     if line.away:
         return _Verdict(late_s, AWAY, line.away)
     since = max(task.end, could)
     if away := find_absences(timeline, (since, span[1]), line.absences, late_s):
         return _Verdict(late_s, AWAY, away)
+    if 2 * (worked(task.end) - worked(end)) >= late_s > 0:
+        return _Verdict(late_s, MOVED)
     if task.end <= now:
         return _Verdict(late_s, BEHIND)
     if late_s <= 0:

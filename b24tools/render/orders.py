@@ -204,6 +204,7 @@ def describe_hold_up(held: HoldUp) -> str:
         standing.BEHIND: _("{name} is behind the plan"),
         standing.DEFERRED: _("the task of {name} is deferred"),
         standing.OUTSIDE: _("the task was given to somebody outside production: when it is done is not known"),
+        standing.MOVED: _("somebody has put the task of {name} later"),
         standing.MISSING: _("the task was deleted on the portal"),
         standing.UNWRITTEN: _("no task was made: see history, then send the order again"),
         standing.WORK: _("{name} has the longest work"),

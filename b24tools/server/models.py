@@ -22,7 +22,8 @@ OrderOutcome = TypeAliasType(
 )
 OrderState = TypeAliasType("OrderState", Literal["open", "at_risk", "late", "done"])
 HoldUpReason = TypeAliasType(
-    "HoldUpReason", Literal["away", "gone", "busy", "behind", "deferred", "outside", "missing", "unwritten", "work"]
+    "HoldUpReason",
+    Literal["away", "gone", "busy", "behind", "deferred", "outside", "moved", "missing", "unwritten", "work"],
 )
 TaskStatus = TypeAliasType(
     "TaskStatus",

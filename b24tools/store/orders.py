@@ -263,7 +263,7 @@ class Orders:
     ) -> None:
         """Save how orders stand, by id, and whether they are over; what differs from before takes a new number.
 
-        Only another reason for what holds an order up comes with time, and is no news. An order that is not any more
+        Another reason for what holds an order up, and plans moved by hand, are no news. An order that is not any more
         as it was `seen` has been sent or worked out anew meanwhile, and stays. The numbers never fall behind the clock:
         after a restored backup they do not come a second time.
         """
@@ -277,7 +277,7 @@ class Orders:
                 if row.standing != standing:
                     text = json.dumps(standing, ensure_ascii=False)
                     self._db.execute("UPDATE orders SET standing = ? WHERE id = ?", [text, order_id])
-                old, new = ({**one, "holds_up": (one.get("holds_up") or ())[:2]} for one in (row.standing, standing))
+                old, new = (dict(s, holds_up=(s.get("holds_up") or ())[:2], plans=0) for s in (row.standing, standing))
                 if old != new:
                     number = max(number + 1, int(now.timestamp()))
                     sql = "UPDATE orders SET changed_no = ?, changed_at = ? WHERE id = ?"

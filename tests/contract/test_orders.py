@@ -14,7 +14,19 @@ import pytest
 from rich.console import Console
 
 from b24tools import context
-from b24tools.assignment.standing import AWAY, BEHIND, BUSY, DEFERRED, GONE, MISSING, OUTSIDE, UNWRITTEN, WORK, HoldUp
+from b24tools.assignment.standing import (
+    AWAY,
+    BEHIND,
+    BUSY,
+    DEFERRED,
+    GONE,
+    MISSING,
+    MOVED,
+    OUTSIDE,
+    UNWRITTEN,
+    WORK,
+    HoldUp,
+)
 from b24tools.cli import app
 from b24tools.core import database_url, i18n
 from b24tools.jobs import orders as jobs_orders
@@ -99,7 +111,7 @@ def test_the_tables(story: tuple[Works, list[int]], language: str) -> None:
 
 def test_every_reason_has_its_words_and_its_code() -> None:
     """With the person's name, and the last day of the absence."""
-    reasons = (AWAY, GONE, BUSY, BEHIND, DEFERRED, OUTSIDE, MISSING, UNWRITTEN, WORK)
+    reasons = (AWAY, GONE, BUSY, BEHIND, DEFERRED, OUTSIDE, MOVED, MISSING, UNWRITTEN, WORK)
     until = date(2026, 11, 30)
     texts = [render_orders.describe_hold_up(HoldUp("Сварщик", "Павел Исаев", reason, until)) for reason in reasons]
     assert [
@@ -109,6 +121,7 @@ def test_every_reason_has_its_words_and_its_code() -> None:
         "Сварщик - Павел Исаев is behind the plan",
         "Сварщик - the task of Павел Исаев is deferred",
         "Сварщик - the task was given to somebody outside production: when it is done is not known",
+        "Сварщик - somebody has put the task of Павел Исаев later",
         "Сварщик - the task was deleted on the portal",
         "Сварщик - no task was made: see history, then send the order again",
         "Сварщик - Павел Исаев has the longest work",

@@ -229,3 +229,21 @@ def test_a_late_order_stays_late_when_somebody_has_the_rest_outside(works: Works
     assert ("late", 0, None, outside) == shown(works)["1"]
     works.clock.now = at(23, 12)
     assert ("late", 0, None, outside) == shown(works)["1"]
+
+
+def test_a_task_that_somebody_has_put_later_holds_it_up(works: Works, people: dict[str, int]) -> None:
+    """Its person has nothing else to do; the one before it is five minutes behind. A short move is not the reason."""
+    _cut, assembled = send(works, 1, ("Раскрой", 240), ("Сборка", 60), wanted=at(24))
+
+    def move(day: int, hour: int) -> None:
+        fields = {"START_DATE_PLAN": at(day, hour).isoformat(), "END_DATE_PLAN": at(day, hour + 1).isoformat()}
+        works.portal.act("tasks.task.update", {"taskId": assembled, "fields": fields}, user_id=1)
+
+    move(26, 10)
+    moved = HoldUp("Сборка", "Иван Сборка", "moved")
+    assert ("late", 0, at(26, 11), moved) == shown(works)["1"]
+    works.clock.now = at(23, 9, 5)
+    assert ("late", 0, at(26, 11), moved) == shown(works)["1"]
+    move(23, 15)
+    works.clock.now = at(24, 9)
+    assert ("at_risk", 0, at(24, 15), HoldUp("Раскрой", "Иван Раскрой", "behind")) == shown(works)["1"]
