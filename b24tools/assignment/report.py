@@ -16,7 +16,10 @@ COMPLETED = "completed"
 
 @dataclass(frozen=True)
 class TaskResult:
-    """One line of an order. `outcome`: created, updated, unchanged, adopted, completed, planned or failed."""
+    """One line of an order. `outcome`: created, updated, unchanged, adopted, completed, planned or failed.
+
+    `end`: as it is planned on the portal; `ready`: when it will be done, where that is known.
+    """
 
     position: str
     outcome: str
@@ -26,6 +29,7 @@ class TaskResult:
     department: tuple[int, str] | None = None
     start: datetime | None = None
     end: datetime | None = None
+    ready: datetime | None = None
     deadline: datetime | None = None
     estimate_s: int | None = None
     files: tuple[str, ...] = ()

@@ -435,7 +435,11 @@ class _Run:
         rows: Mapping[str, LedgerTask],
     ) -> OrderResult:
         mine = [plan for plan in plans if plan.item.order is order]
-        tasks = [plan.to_result(dry_run=self._dry_run) for plan in mine]
+        spans = [planner.spans.of(plan) for plan in mine]
+        tasks = [
+            replace(plan.to_result(dry_run=self._dry_run), ready=span[1] if span else None)
+            for plan, span in zip(mine, spans, strict=True)
+        ]
         left, others = find_left(order, mine, portal, rows)
         tasks += [_report_left(*pair) for pair in (*left, *others)]
         warnings = [

@@ -84,7 +84,7 @@ def print_orders(
             folding = [Column(title, overflow="fold") for title in (_("Position"), _("Person"))]
             rows = [_task_row(task, zone, portal_url, now, screen) for task in order.tasks]
             screen.print_table([*folding, *map(Column, titles)], rows)
-        for remark, style in _remarks(order):
+        for remark, style in _remarks(order, zone, now):
             screen.print(remark, style)
     if screen.is_terminal and any(task.task_id for order in results for task in order.tasks):
         messenger.info(_("A task opens at {url}").format(url=task_url(portal_url, _("NUMBER"))))
@@ -173,10 +173,14 @@ def _task_row(task: TaskResult, zone: ZoneInfo, portal_url: str, now: datetime, 
     ]
 
 
-def _remarks(order: OrderResult) -> Iterator[tuple[str, str]]:
+def _remarks(order: OrderResult, zone: ZoneInfo, now: datetime) -> Iterator[tuple[str, str]]:
     """Yield warnings and errors with their styles; what several lines have in common comes once."""
     positions: dict[tuple[str, str], list[str]] = {}
     for task in order.tasks:
+        if task.ready and task.end and task.ready > task.end:
+            end, ready = (format_moment(moment, zone, now) for moment in (task.end, task.ready))
+            remark = _("planned until {end}, will be ready {ready}").format(end=end, ready=ready)
+            positions.setdefault((remark, "yellow"), []).append(task.position)
         for warning in task.warnings:
             positions.setdefault((warning, "yellow"), []).append(task.position)
         if task.error:

@@ -372,3 +372,14 @@ def test_assign_and_orders_give_the_same_reason(works: Works, people: dict[str, 
     assert [Bottleneck("Раскрой", 0, 11 * 3600, "Иван Раскрой"), "Иван Раскрой"] == [
         one.person if isinstance(one, HoldUp) else one for one in look(660)
     ]
+
+
+def test_a_line_says_when_it_will_be_ready_beside_what_was_planned(works: Works, people: dict[str, int]) -> None:
+    """As `orders` does; of a new one that is its plan."""
+    lines = ("Раскрой", 120), ("Сборка", 60)
+    new = send(works, 1, *lines)
+    assert [(at(23, 11), at(23, 11)), (at(23, 12), at(23, 12))] == [(task.end, task.ready) for task in new.tasks]
+    works.clock.now = at(23, 10)
+    again, one = send(works, 1, *lines), stands(works, 1)
+    assert [(at(23, 11), at(23, 12)), (at(23, 12), at(23, 13))] == [(task.end, task.ready) for task in again.tasks]
+    assert [task.ready for task in again.tasks] == [line.span and line.span[1] for line in one.lines]

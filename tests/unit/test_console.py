@@ -85,7 +85,7 @@ ORDERS = (
             at(23, 12, 40), date(2026, 11, 23), 0, Bottleneck("Слесарь [пятого разряда]", 0, 13_200, "Ян Рад")
         ),
     ),
-    OrderResult("3", "3", "unchanged", (task("Сварщик", "unchanged"),), finish=at(23, 12, 40)),
+    OrderResult("3", "3", "unchanged", (task("Сварщик", "unchanged", ready=at(23, 17)),), finish=at(23, 17)),
     OrderResult("4", "4", "completed", (task("Сварщик", "completed"),), finish=at(23, 12, 40), wanted=at(4, 23)),
     OrderResult(
         "5",
