@@ -112,8 +112,10 @@ def test_the_tables(story: tuple[Works, list[int]], language: str) -> None:
 def test_every_reason_has_its_words_and_its_code() -> None:
     """With the person's name, and the last day of the absence."""
     reasons = (AWAY, GONE, BUSY, BEHIND, DEFERRED, OUTSIDE, MOVED, MISSING, UNWRITTEN, WORK)
-    until = date(2026, 11, 30)
-    texts = [render_orders.describe_hold_up(HoldUp("Сварщик", "Павел Исаев", reason, until)) for reason in reasons]
+    held = [HoldUp("Сварщик", "Павел Исаев", reason, date(2026, 11, 30)) for reason in reasons]
+    texts = [render_orders.describe_hold_up(one, date(2026, 11, 23)) for one in held]
+    other = [render_orders.describe_hold_up(held[0], today) for today in (date(2025, 12, 23), None)]
+    assert ["Сварщик - Павел Исаев is away until 30.11.2026"] * 2 == other
     assert [
         "Сварщик - Павел Исаев is away until 30.11",
         "Сварщик - Павел Исаев does not work there any more",
@@ -185,6 +187,15 @@ def test_a_cancelled_order_that_is_not_over_does_not_look_healthy(works: Works) 
     with works.tools() as tools:
         (one,) = jobs_orders.list_orders(tools, rules(), states=jobs_orders.STATES).orders
     assert ("done", "cancelled", 1) == (one.state, render_orders.describe_state(one, with_time=True), one.done)
+
+
+def test_an_order_with_an_empty_costing_is_not_called_done(works: Works) -> None:
+    """It never had anything to do: the table, CSV and a digest say so."""
+    works.assign(make_order([]))
+    with works.tools() as tools:
+        (one,) = jobs_orders.list_orders(tools, rules(), states=jobs_orders.STATES).orders
+    assert ("done", 0, 0, "without operations") == (one.state, one.done, one.of, render_orders.describe_state(one))
+    assert "• 1Ц-00000100, without operations, 0 of 0" in write_changes([one], MOSCOW)
 
 
 # the command
