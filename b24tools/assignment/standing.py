@@ -26,7 +26,7 @@ from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.i18n import _
 from b24tools.core.models import DONE, Person, Status, Task
 from b24tools.core.timestamps import from_text, to_text
-from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
+from b24tools.scheduling.calendar import Interval, NoWorkingTime, WorkCalendar
 from b24tools.scheduling.lane import StagedTask
 from b24tools.scheduling.workload import Workload
 from b24tools.store.orders import ENDED_CANCELLED, LedgerTask, OrderRow
@@ -422,7 +422,7 @@ def _wait_and_work(
         return 0, 0, ()
     before = lines[line.after].span if line.after is not None else None
     could = max(filter(None, (now, line.accepted, before and before[1])))
-    timeline = Timeline(workload.calendar_of(line.task.responsible_id), (), now)
+    timeline = workload.usual_line(line.task.responsible_id, now)
     could = workload.calendar.round_up(could, rules.step_s)
     wait_s, work_s = wait_and_work(timeline, could, line.span)
     return wait_s, work_s, find_absences(timeline, (could, line.span[1]), line.absences, wait_s + work_s)
@@ -458,7 +458,7 @@ def _judge(line: LineStanding, lines: Sequence[LineStanding], workload: Workload
     planned, could = end, end  # from where to its end was planned, and from where it can be
     if before is not None and before.span and before.planned_end:
         planned, could = min(before.planned_end, start), before.span[1]
-    timeline = Timeline(workload.calendar_of(task.responsible_id), (), min(now, planned, start))
+    timeline = workload.usual_line(task.responsible_id, min(now, planned, start))
     worked = timeline.worked
     late_s = worked(span[1]) - worked(could) - (worked(end) - worked(planned))
     if line.away:
