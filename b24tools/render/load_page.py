@@ -84,7 +84,7 @@ def _list_ranges() -> list[tuple[int, int]]:
 
 def _render_table(load: Load, view: View) -> Html:
     """Write the table as text, which is quicker than elements: it may have ten thousand cells."""
-    days = [one.day for one in load.groups[0].people[0].days]
+    days = [day.day for day in load.groups[0].people[0].days]
     narrow = _find_days_off(load, days)
     names = tell_apart((person.id, person.name) for group in load.groups for person in group.people)
     label = _("Load in % of the working time, {days}").format(days=format_days(days[0], days[-1]))
@@ -143,7 +143,7 @@ def _render_group(group: Group, days: Sequence[date], view: View) -> str:
 
 
 def _sum_days(day: date, loads: Sequence[DayLoad]) -> DayLoad:
-    return DayLoad(day, sum(one.busy_s for one in loads), sum(one.work_s for one in loads))
+    return DayLoad(day, sum(load.busy_s for load in loads), sum(load.work_s for load in loads))
 
 
 def _render_person(person: PersonLoad, name: str, view: View) -> str:
@@ -172,7 +172,7 @@ def _render_cells(who: str, link: str, days: Sequence[DayLoad], away: Sequence[s
     are one cell, and so is all that is free after the last work: a plant has fifty thousand days.
     """
     cells, language = [], current_language()
-    shown = [_choose_cell(*one) for one in zip(days, away, strict=True)]
+    shown = [_choose_cell(*pair) for pair in zip(days, away, strict=True)]
     end = next((n for n in range(len(days), 0, -1) if shown[n - 1] not in (_OFF, _FREE)), 0)
     for (cell, _week), group in groupby(range(end), lambda n: (shown[n], days[n].day.isocalendar().week)):
         numbers = list(group)
@@ -227,8 +227,8 @@ def _describe_away(person: PersonLoad, day: date, view: View) -> str:
     """Say when a person is away, of a day which that touches; "" of others."""
     if not person.absences:
         return ""
-    start, end = (datetime.combine(one, time(), view.zone) for one in (day, day + timedelta(days=1)))
-    spans = [format_span(*one, view.zone, view.now) for one in person.absences if one[0] < end and one[1] > start]
+    start, end = (datetime.combine(edge, time(), view.zone) for edge in (day, day + timedelta(days=1)))
+    spans = [format_span(*span, view.zone, view.now) for span in person.absences if span[0] < end and span[1] > start]
     return _("away {spans}").format(spans=", ".join(spans)) if spans else ""
 
 

@@ -106,7 +106,7 @@ def _render_form(departments: Sequence[DepartmentPlan], filters: Filters, view: 
     ]
     if filters.by == PEOPLE:
         names = [("", _("all"))]
-        names += [(str(one.department.id), one.department.name) for one in departments if one.department]
+        names += [(str(group.department.id), group.department.name) for group in departments if group.department]
         fields.append(render_choice(_("Department"), "department", names, str(filters.department or "")))
     weeks = [("0", _("as needed")), *((str(n), ngettext("{n} week", "{n} weeks", n).format(n=n)) for n in WEEKS)]
     fields.append(render_choice(_("Time"), "weeks", weeks, str(filters.weeks)))
@@ -270,29 +270,29 @@ def _chart_people(
     """Draw the people with their work; with a filter for orders only those who work on one of the `chosen`."""
     by_order = bool(filters.order.strip()) or filters.late
     person = filters.person.casefold().strip()
-    names = tell_apart((one.load.id, one.load.name) for group in departments for one in group.people)
+    names = tell_apart((plan.load.id, plan.load.name) for group in departments for plan in group.people)
     groups = []
     for group in departments:
         if filters.department is not None and (group.department is None or group.department.id != filters.department):
             continue
         people = [
-            one
-            for one in group.people
-            if person in one.load.name.casefold()
-            and (not by_order or any(work.order and work.order.row.id in chosen for work in one.work))
+            plan
+            for plan in group.people
+            if person in plan.load.name.casefold()
+            and (not by_order or any(work.order and work.order.row.id in chosen for work in plan.work))
         ]
         if people:
             groups.append((group.department.name if group.department else _("Outside the production"), people))
     if not groups:
         return _render_nothing(filters, _("There are no people in the production."))
-    ends = [work.span[1] for _name, people in groups for one in people for work in one.work]
+    ends = [work.span[1] for _name, people in groups for plan in people for work in plan.work]
     axis = gantt.choose_days(view.now, calendar, ends, filters.weeks, MOST_WEEKS)
     rows = []
     for name, people in groups:
         count = ngettext("{n} person", "{n} people", len(people)).format(n=len(people))
         title = element("div", element("b", name), element("span", count, class_="faint"), class_="head")
         rows.append(element("li", title, class_="group"))
-        rows += [_row_of_person(one, names[one.load.id], chosen if by_order else None, axis, view) for one in people]
+        rows += [_row_of_person(plan, names[plan.load.id], chosen if by_order else None, axis, view) for plan in people]
     return gantt.chart(axis, view.now, element("b", _("Person")), _now_label(view), rows, _("People over time"))
 
 

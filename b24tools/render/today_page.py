@@ -24,10 +24,10 @@ def to_overview(today: Today, view: View) -> Html:
         parts.append(_render_day_off(today, view))
     if not today.lists:
         parts.append(element("p", _("There are no people to show."), class_="empty"))
-    names = tell_apart((one.person.id, one.person.name) for one in today.lists)
+    names = tell_apart((work_list.person.id, work_list.person.name) for work_list in today.lists)
     groups: dict[int, list[WorkList]] = {}
-    for one in today.lists:
-        groups.setdefault(one.department.id, []).append(one)
+    for work_list in today.lists:
+        groups.setdefault(work_list.department.id, []).append(work_list)
     if groups:
         heading = _("Work lists: {day}").format(day=format_long_day(today.day))
         titles = [_("Person"), *_list_titles()]
@@ -77,7 +77,7 @@ def _render_day_off(today: Today, view: View) -> Html:
 
 def _render_group(members: list[WorkList], names: dict[int, str], today: Today, view: View) -> Html:
     department = members[0].department
-    busy_s, work_s = sum(one.busy_s for one in members), sum(one.work_s for one in members)
+    busy_s, work_s = sum(work.busy_s for work in members), sum(work.work_s for work in members)
     link = element("a", department.name, href=_link_sheets(str(department.id), today, view))
     heading = element(
         "tr",
@@ -85,39 +85,39 @@ def _render_group(members: list[WorkList], names: dict[int, str], today: Today, 
         *render_cells(
             _list_titles(),
             [
-                str(sum(_count_tasks(one) for one in members) or ""),
-                _mark_late(sum(_count_late(one) for one in members)),
+                str(sum(_count_tasks(work) for work in members) or ""),
+                _mark_late(sum(_count_late(work) for work in members)),
                 "",
                 format_busy(busy_s, work_s),
             ],
         ),
         class_="group",
     )
-    return element("tbody", heading, *(_render_person(one, names[one.person.id], today, view) for one in members))
+    return element("tbody", heading, *(_render_person(work, names[work.person.id], today, view) for work in members))
 
 
-def _count_tasks(one: WorkList) -> int:
-    return len({job.task.id for job in one.jobs})
+def _count_tasks(work_list: WorkList) -> int:
+    return len({job.task.id for job in work_list.jobs})
 
 
-def _count_late(one: WorkList) -> int:
-    return len({job.task.id for job in one.jobs if job.is_late})
+def _count_late(work_list: WorkList) -> int:
+    return len({job.task.id for job in work_list.jobs if job.is_late})
 
 
 def _mark_late(count: int) -> Html:
     return element("span", str(count), class_="state late") if count else Html("")
 
 
-def _render_person(one: WorkList, name: str, today: Today, view: View) -> Html:
-    link = element("a", name, href=_link_sheets(f"#{one.person.id}", today, view))
+def _render_person(work_list: WorkList, name: str, today: Today, view: View) -> Html:
+    link = element("a", name, href=_link_sheets(f"#{work_list.person.id}", today, view))
     who = element("th", link, scope="row")
-    if not one.jobs:
-        words = describe_idle(one, today, view.zone).partition(": ")[2]
+    if not work_list.jobs:
+        words = describe_idle(work_list, today, view.zone).partition(": ")[2]
         return element("tr", who, element("td", words, colspan=4, class_="faint"))
-    start = one.jobs[0].slot.start.astimezone(view.zone)
-    end = format_end(one.jobs[-1].slot.end.astimezone(view.zone), today.day)
-    amount = format_busy(one.busy_s, one.work_s)
-    cells = [str(_count_tasks(one)), _mark_late(_count_late(one)), f"{start:%H:%M}–{end}", amount]
+    start = work_list.jobs[0].slot.start.astimezone(view.zone)
+    end = format_end(work_list.jobs[-1].slot.end.astimezone(view.zone), today.day)
+    amount = format_busy(work_list.busy_s, work_list.work_s)
+    cells = [str(_count_tasks(work_list)), _mark_late(_count_late(work_list)), f"{start:%H:%M}–{end}", amount]
     return element("tr", who, *render_cells(_list_titles(), cells))
 
 

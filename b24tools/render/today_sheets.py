@@ -45,7 +45,7 @@ def to_html(today: Today, zone: ZoneInfo) -> str:
 def describe_title(today: Today) -> str:
     """Write the heading: of one person with the name."""
     day = format_long_day(today.day)
-    names = [one.person.name for one in today.lists]
+    names = [work_list.person.name for work_list in today.lists]
     return f"{names[0]}: {day}" if len(names) == 1 else _("Work lists: {day}").format(day=day)
 
 
@@ -54,15 +54,15 @@ def render_sheets(today: Today, zone: ZoneInfo, *, with_hint: bool = True) -> Ht
 
     Where one person was asked for, there is a sheet in any case. `with_hint`: name the next working day on a day off.
     """
-    names = tell_apart((one.person.id, one.person.name) for one in today.lists)
-    busy = [one for one in today.lists if one.jobs or len(today.lists) == 1]
-    idle = [one for one in today.lists if not (one.jobs or len(today.lists) == 1)]
+    names = tell_apart((work_list.person.id, work_list.person.name) for work_list in today.lists)
+    busy = [work_list for work_list in today.lists if work_list.jobs or len(today.lists) == 1]
+    idle = [work_list for work_list in today.lists if not (work_list.jobs or len(today.lists) == 1)]
     parts = [element("p", warning, class_="warning notice") for warning in today.warnings]
     if today.next_day is not None and with_hint:
         parts.append(element("p", describe_day_off(today.day, today.next_day), class_="notice"))
-    parts += [_render_sheet(one, names[one.person.id], today, zone) for one in busy]
+    parts += [_render_sheet(work_list, names[work_list.person.id], today, zone) for work_list in busy]
     if idle:
-        lines = [element("li", f"{names[one.person.id]}, {describe_idle(one, today, zone)}") for one in idle]
+        lines = [element("li", f"{names[work.person.id]}, {describe_idle(work, today, zone)}") for work in idle]
         heading = element("h2", _("Nothing to do on this day"))
         parts.append(element("section", heading, element("ul", *lines), class_="idle notice"))
     if not today.lists:
@@ -70,22 +70,22 @@ def render_sheets(today: Today, zone: ZoneInfo, *, with_hint: bool = True) -> Ht
     return join(parts)
 
 
-def _render_sheet(one: WorkList, name: str, today: Today, zone: ZoneInfo) -> Html:
-    amount = format_busy(one.busy_s, one.work_s)
+def _render_sheet(work_list: WorkList, name: str, today: Today, zone: ZoneInfo) -> Html:
+    amount = format_busy(work_list.busy_s, work_list.work_s)
     head = element(
         "header",
         element("h2", name),
-        element("p", one.department.name, class_="home"),
+        element("p", work_list.department.name, class_="home"),
         element("p", format_long_day(today.day), class_="day"),
         element("p", amount, class_="amount"),
     )
     titles = [_("Time"), _("What to do"), _("Deadline"), _("Task"), _("Done, minutes spent")]
-    if one.jobs:  # the head stands on each page that the table takes
-        rows = [_render_job(job, today, zone) for job in one.jobs]
+    if work_list.jobs:  # the head stands on each page that the table takes
+        rows = [_render_job(job, today, zone) for job in work_list.jobs]
         top = element("thead", element("tr", element("td", head, colspan=len(titles))), render_titles(titles))
         body = element("table", top, element("tbody", *rows))
     else:
-        body = join([head, element("p", describe_idle(one, today, zone), class_="empty")])
+        body = join([head, element("p", describe_idle(work_list, today, zone), class_="empty")])
     as_of = _("Data as of {moment}").format(moment=format_moment(today.as_of, zone, today.as_of))
     foot = element(
         "footer",
@@ -93,8 +93,8 @@ def _render_sheet(one: WorkList, name: str, today: Today, zone: ZoneInfo) -> Htm
         element("span", _("Date"), class_="sign short"),
         element("span", as_of, class_="as-of"),
     )
-    kind = "sheet close" if len(one.jobs) > ROOMY else "sheet"
-    return element("section", body, foot, class_=kind, id=f"person-{one.person.id}")
+    kind = "sheet close" if len(work_list.jobs) > ROOMY else "sheet"
+    return element("section", body, foot, class_=kind, id=f"person-{work_list.person.id}")
 
 
 def _render_job(job: Job, today: Today, zone: ZoneInfo) -> Html:
@@ -147,10 +147,10 @@ def _combine_modules(text: str) -> tuple[int, int]:
     Of one length and mask, a code's modules are linear in the bits of its text. So the code of an address that ends
     with another number is that with zeros, changed by what each digit changes: most of the work is done once.
     """
-    found = NUMBER.fullmatch(text)
-    if found is None:
+    match = NUMBER.fullmatch(text)
+    if match is None:
         return _encode(text)
-    before, digits, after = found.groups()
+    before, digits, after = match.groups()
     zeros = "0" * len(digits)
     base, count = _encode(before + zeros + after)
     modules = base

@@ -417,8 +417,8 @@ def open_read_only(path: Location, *, drops_writes: bool = False) -> Database:
     """
     with explain_failures(path):
         if isinstance(path, DatabaseUrl):
-            found: Database | None = load_server().open_read_only(path, drops_writes=drops_writes)
-            return found or Database(_migrated_in_memory(), is_read_only=True, drops_writes=drops_writes)
+            database: Database | None = load_server().open_read_only(path, drops_writes=drops_writes)
+            return database or Database(_migrated_in_memory(), is_read_only=True, drops_writes=drops_writes)
         if is_missing(path):
             connection = _migrated_in_memory()
         else:

@@ -97,11 +97,11 @@ class Decisions:
         Of what was trimmed only that it was pinned is known: that is no reason to show.
         """
         sql = "SELECT * FROM decisions WHERE task_id IN (?) AND candidates <> '[]' ORDER BY id DESC"
-        found = [
+        rows = [
             dict(row) | {name: json.loads(row[name]) for name in ("candidates", "details")}
             for row in self._db.query_in(sql, [task_id])
         ]
-        return [_read(row) for row in found or self._packed.decisions(task_id)]
+        return [_read(row) for row in rows or self._packed.decisions(task_id)]
 
 
 def _read(row: Mapping[str, Any]) -> Decision:

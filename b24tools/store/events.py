@@ -101,8 +101,8 @@ class Events:
         if not ids:
             return Due({}, 0)
         sql = f"SELECT id, task_id, event, attempts FROM events WHERE {_UNDER_WAY} AND task_id IN ({marks(ids)})"  # noqa: S608
-        found = _read_due(self._db.query(sql, ids))
-        return Due({task_id: found.tasks[task_id] for task_id in ids if task_id in found.tasks}, found.last_id)
+        due = _read_due(self._db.query(sql, ids))
+        return Due({task_id: due.tasks[task_id] for task_id in ids if task_id in due.tasks}, due.last_id)
 
     def claim(self, now: datetime, limit: int) -> Due:
         """Return what is due; on a server it is no other machine's for LEASE, or until a `release`.
@@ -133,17 +133,17 @@ class Events:
 
     def drop_duplicates(self, task_ids: Collection[int], now: datetime, settled: timedelta) -> int:
         """Finish waiting events of these tasks whose like was processed `settled` after it came, or later; how many."""
-        found = (
+        where = (
             f"{_UNDER_WAY} AND attempts = 0 AND task_id IN ({marks(task_ids)})"  # noqa: S608 - the words above
             " AND EXISTS (SELECT 1 FROM events AS twin WHERE twin.body_sha256 = events.body_sha256"
             " AND twin.status = 'done' AND twin.processed_at <= ?"
             f" AND {self._db.seconds_between('twin.received_at', 'twin.processed_at')} >= ?)"
         )
         values = [*task_ids, to_text(clock.latest_known(now)), settled.total_seconds()]
-        if not self._db.query(f"SELECT 1 FROM events WHERE {found} LIMIT 1", values):  # noqa: S608 - the words above
+        if not self._db.query(f"SELECT 1 FROM events WHERE {where} LIMIT 1", values):  # noqa: S608 - the words above
             return 0  # as nearly always: without waiting for those who write
         with self._db.transaction():
-            sql = f"UPDATE events SET status = 'done', processed_at = ? WHERE {found}"  # noqa: S608 - likewise
+            sql = f"UPDATE events SET status = 'done', processed_at = ? WHERE {where}"  # noqa: S608 - likewise
             return self._db.execute(sql, [to_text(now), *values]).rowcount
 
     def finish(
@@ -205,7 +205,7 @@ class Events:
         conditions = [condition for condition, value in given.items() if value is not None]
         values: list[Any] = [value for value in given.values() if value is not None]
         if ids:
-            ids = [one for one in ids if can_be_stored(one)]
+            ids = [event_id for event_id in ids if can_be_stored(event_id)]
             conditions.append(f"id IN ({marks(ids)})")
             values.extend(ids)
         where = " AND ".join(conditions) or "1 = 1"

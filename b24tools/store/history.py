@@ -76,15 +76,15 @@ class History:
             " JOIN packed_orders ON packed_orders.number = order_number WHERE packed_history.number = ?"
         )
         sql = "SELECT id, order_id FROM history WHERE order_id = ? OR number = ?"
-        found = [tuple(row) for query in (sql, packed) for row in self._db.query(query, [order, order])]
-        newest_first = dict.fromkeys(order_id for _entry, order_id in sorted(found, reverse=True))
+        entries = [tuple(row) for query in (sql, packed) for row in self._db.query(query, [order, order])]
+        newest_first = dict.fromkeys(order_id for _entry, order_id in sorted(entries, reverse=True))
         return [*newest_first][::-1]
 
     def find_alike(self, number: str) -> list[str]:
         """Return the ids of the orders of a number that differs from this one in letter case, ё or dashes only."""
         numbers = self._db.query("SELECT number FROM history UNION SELECT number FROM packed_history ORDER BY number")
         alike = [row[0] for row in numbers if same_name(row[0]) == same_name(number)]
-        return list(dict.fromkeys(order_id for one in alike for order_id in self.find_ids(one)))
+        return list(dict.fromkeys(order_id for spelling in alike for order_id in self.find_ids(spelling)))
 
     def of_order(self, order_id: str) -> list[Entry]:
         """Return all that was done for an order, the oldest first."""

@@ -45,8 +45,8 @@ class IdleConnections(Generic[C]):
     def clear(self) -> None:
         """Close them all."""
         with self._lock:
-            found, self._found = self._found, []
-        for _address, connection in found:
+            connections, self._found = self._found, []
+        for _address, connection in connections:
             connection.close()
 
     @contextmanager

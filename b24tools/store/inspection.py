@@ -49,14 +49,14 @@ def look(path: Location, *, reads_all: bool = True) -> Looked:
         try:
             with closing(connect_read_only(path)) as connection:
                 is_partly_read = not reads_all and measure(path) > SMALL
-                found = _find_damage(connection) if is_partly_read else _quick_check(connection, str(MOST_PROBLEMS))
+                damage = _find_damage(connection) if is_partly_read else _quick_check(connection, str(MOST_PROBLEMS))
                 applied, foreign = migrations.read_applied(connection), migrations.list_foreign(connection)
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError as error:
             return Looked((str(error),), (), pending=False, writable=True)
     return Looked(
-        damage=tuple(found),
+        damage=tuple(damage),
         foreign_migrations=tuple(foreign),
         pending=not applied >= migrations.NAMES,
         writable=_is_writable(path),
@@ -67,13 +67,13 @@ def look(path: Location, *, reads_all: bool = True) -> Looked:
 def _find_damage(connection: sqlite3.Connection) -> list[str]:
     """Look through the tables that change every day."""
     tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    found = (_quick_check(connection, f"'{table}'") for table in tables if table not in _SETTLED)
-    return list(chain.from_iterable(found))[:MOST_PROBLEMS]
+    problems = (_quick_check(connection, f"'{table}'") for table in tables if table not in _SETTLED)
+    return list(chain.from_iterable(problems))[:MOST_PROBLEMS]
 
 
 def _quick_check(connection: sqlite3.Connection, what: str) -> list[str]:
-    found = [row[0] for row in connection.execute(f"PRAGMA quick_check({what})")]
-    return [] if found == ["ok"] else found
+    lines = [row[0] for row in connection.execute(f"PRAGMA quick_check({what})")]
+    return [] if lines == ["ok"] else lines
 
 
 def _is_writable(path: Path) -> bool:

@@ -113,8 +113,8 @@ class Leaderboard:
         seasons = self._seasons.find([period.label, before.label]) if period.kind in SEASON_KINDS else {}
 
         def read(season: Season, *, current: bool = True) -> list[PersonTotal]:
-            found = self._seasons.results(season.label, current=current, group_id=group_id)
-            return [PersonTotal(*row) for row in found]
+            rows = self._seasons.results(season.label, current=current, group_id=group_id)
+            return [PersonTotal(*row) for row in rows]
 
         earlier = seasons.get(before.label)
         if season := seasons.get(period.label):

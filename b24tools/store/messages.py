@@ -98,8 +98,8 @@ class Messages:
         self._give_up(audience, "begun anew")
         if audience == PEOPLE:
             self._db.execute("DELETE FROM said_lines")
-            found = f"SELECT key, person_id, starts_at, ends_at FROM ({self._all_lines}) AS lines"  # noqa: S608 - constants
-            self._db.execute(f"INSERT INTO said_lines {found}")
+            select = f"SELECT key, person_id, starts_at, ends_at FROM ({self._all_lines}) AS lines"  # noqa: S608 - constants
+            self._db.execute(f"INSERT INTO said_lines {select}")
         else:
             self._db.execute("DELETE FROM said_promises")
             self._db.execute(
@@ -297,7 +297,7 @@ class Messages:
         sql = "SELECT content FROM messages WHERE kind = ? AND key LIKE ? AND state <> ?"
         rows = self._db.query(sql, [DIGEST, f"digest:{to}:{now:%Y-%m-%d}:%", FAILED])
         said = [json.loads(row["content"]) for row in rows]
-        parts, late = ({name for one in said for name in one.get(kind, ())} for kind in ("parts", "late"))
+        parts, late = ({name for digest in said for name in digest.get(kind, ())} for kind in ("parts", "late"))
         return parts, late
 
     def is_used(self) -> bool:

@@ -35,13 +35,13 @@ class Notices:
 
     def read(self) -> dict[str, Notice]:
         """Return all notices by their causes."""
-        found = {}
+        notices = {}
         for row in self._rows(_MAILED):
             value = json.loads(row["value"])
             first_at, last_at = from_text(value["first_at"]), from_text(row["noticed_at"])
             notice = Notice(value["scope"], first_at, last_at, frozenset(value["orders"]))
-            found[row["what"].removeprefix(_MAILED)] = notice
-        return found
+            notices[row["what"].removeprefix(_MAILED)] = notice
+        return notices
 
     def save(self, notices: Mapping[str, Notice]) -> None:
         """Save these. Call it inside a transaction."""

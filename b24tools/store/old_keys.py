@@ -17,8 +17,8 @@ _OLD_KEY = re.compile(r"(?P<line>.*?)(?::(?P<number>[0-9]+))?", re.DOTALL)
 
 
 def _spell_id(text: str) -> str:
-    found = _GUID.fullmatch("".join(text.split()).lower())
-    return "-".join(found.groups()) if found else " ".join(text.split()).lower()
+    match = _GUID.fullmatch("".join(text.split()).lower())
+    return "-".join(match.groups()) if match else " ".join(text.split()).lower()
 
 
 def merge_orders(db: Database) -> None:
@@ -76,8 +76,8 @@ def _read_old_key(row: dict[str, Any]) -> tuple[str | None, str]:
         if line[spelling] == ":" and _spell_id(line[:spelling]) == row["order_id"]:
             line = line[spelling + 1 :]
             break
-    found = _OLD_KEY.fullmatch(line)
-    name, number = (found["line"], found["number"]) if found else (line, None)
+    match = _OLD_KEY.fullmatch(line)
+    name, number = (match["line"], match["number"]) if match else (line, None)
     is_id = _GUID.fullmatch(_spell_id(name)) is not None
     name = _spell_id(name) if is_id else "".join(name.split()).casefold().replace("ё", "е")
     return name if is_id else None, f"{name}:{number}" if number else name
@@ -110,13 +110,13 @@ def spell_line(db: Database, row: dict[str, Any], order_id: str) -> None:
     sql = "SELECT * FROM order_tasks WHERE key = ?"
     there = next(iter(db.query(sql, [key])), None)
     first, *rest = sorted(
-        filter(None, (row, there)), key=lambda one: (one["task_id"] is None, one["assigned_at"] or "~")
+        filter(None, (row, there)), key=lambda line: (line["task_id"] is None, line["assigned_at"] or "~")
     )
-    tasks = {one["task_id"] for one in rest} | {
-        task for one in (first, *rest) for task in json.loads(one["other_tasks"])
+    tasks = {line["task_id"] for line in rest} | {
+        task for line in (first, *rest) for task in json.loads(line["other_tasks"])
     }
-    for one in rest:
-        db.execute("DELETE FROM order_tasks WHERE key = ?", [one["key"]])
+    for line in rest:
+        db.execute("DELETE FROM order_tasks WHERE key = ?", [line["key"]])
     db.execute("UPDATE OR IGNORE task_files SET key = ? WHERE key = ?", [key, row["key"]])
     db.execute(
         "UPDATE order_tasks SET key = ?, order_id = ?, position_id = ?, old_key = coalesce(old_key, nullif(key, ?)),"
@@ -139,5 +139,5 @@ def spell_guid(text: str) -> str:
     folded = fold_signs(text).lower().replace(" ", "").replace("_", "-")
     start = folded.rfind("(") + 1 if "уникальныйидентификатор" in folded else 0
     folded = folded[:start] + folded[start:].translate(str.maketrans("авсе", "abce"))
-    found = _ANY_GUID.fullmatch(folded)
-    return "-".join(found.groups()) if found else text
+    match = _ANY_GUID.fullmatch(folded)
+    return "-".join(match.groups()) if match else text

@@ -159,8 +159,8 @@ class Orders:
 
     def outcomes(self, order_ids: Iterable[str]) -> dict[str, str | None]:
         """Return how these orders ended when they were last sent; None where the run did not end."""
-        found = self._db.query_in("SELECT id, outcome FROM orders WHERE id IN (?)", order_ids)
-        return {row["id"]: row["outcome"] for row in found}
+        rows = self._db.query_in("SELECT id, outcome FROM orders WHERE id IN (?)", order_ids)
+        return {row["id"]: row["outcome"] for row in rows}
 
     def has_begun(self, moment: datetime) -> bool:
         """Whether an order had been sent by this moment: then later ones are known."""
@@ -177,8 +177,8 @@ class Orders:
 
     def count_by_outcome(self) -> dict[str, int]:
         """Return how many orders there are, by what came of the last send; `cut`: it did not end."""
-        found = self._db.query("SELECT outcome, count(*) FROM orders GROUP BY outcome")
-        return {row[0] or "cut": row[1] for row in found}
+        rows = self._db.query("SELECT outcome, count(*) FROM orders GROUP BY outcome")
+        return {row[0] or "cut": row[1] for row in rows}
 
     def count_failed(self) -> int | None:
         """Return how many orders failed in part, as a whole, or were cut off; None before the first order."""
@@ -242,8 +242,8 @@ class Orders:
         """Return the ids of the orders that are not over; without stages of 1C's own only those that are given."""
         staged = "EXISTS (SELECT 1 FROM order_tasks WHERE order_id = orders.id AND stage <> 0)"
         sql = f"SELECT id, {staged} AS is_staged FROM orders WHERE is_over = 0 ORDER BY first_sent_at, id"  # noqa: S608 - constants
-        found = self._db.query(sql)
-        return [row["id"] for row in found if unstaged is None or row["is_staged"] or row["id"] in unstaged]
+        rows = self._db.query(sql)
+        return [row["id"] for row in rows if unstaged is None or row["is_staged"] or row["id"] in unstaged]
 
     def holders(self) -> set[int]:
         """Return who was given a task of an order that is not over, whoever has it by now."""
@@ -252,8 +252,8 @@ class Orders:
 
     def read(self, order_ids: Iterable[str]) -> dict[str, OrderRow]:
         """Return these orders, by id."""
-        found = self._db.query_in("SELECT * FROM orders WHERE id IN (?)", order_ids)
-        return {row["id"]: _read_order(row) for row in found}
+        rows = self._db.query_in("SELECT * FROM orders WHERE id IN (?)", order_ids)
+        return {row["id"]: _read_order(row) for row in rows}
 
     def save_standings(
         self,
@@ -293,13 +293,13 @@ class Orders:
         """Note that something of these orders is to be done again."""
         ids = list(order_ids)
         with self._db.transaction():
-            self._db.execute_many("UPDATE orders SET is_over = 0 WHERE id = ?", [(one,) for one in ids])
+            self._db.execute_many("UPDATE orders SET is_over = 0 WHERE id = ?", [(order_id,) for order_id in ids])
             self._packed.unpack(ids)
 
     def first_change(self, after: int) -> int | None:
         """Return the lowest number that an order has after this one."""
-        found: int | None = self._db.query("SELECT min(changed_no) FROM orders WHERE changed_no > ?", [after])[0][0]
-        return found
+        number: int | None = self._db.query("SELECT min(changed_no) FROM orders WHERE changed_no > ?", [after])[0][0]
+        return number
 
     def last_change_before(self, moment: datetime) -> int:
         """Return the number of the last change before this moment that still is an order's last one."""
@@ -351,8 +351,8 @@ class Orders:
     def known_keys(self, keys: Iterable[str]) -> set[str]:
         """Return those of the keys that are in the ledger."""
         wanted = set(keys)
-        found = {row["key"] for row in self._db.query_in("SELECT key FROM order_tasks WHERE key IN (?)", wanted)}
-        return found | {line["key"] for line in self._packed.lines_of_keys(wanted)}
+        known = {row["key"] for row in self._db.query_in("SELECT key FROM order_tasks WHERE key IN (?)", wanted)}
+        return known | {line["key"] for line in self._packed.lines_of_keys(wanted)}
 
     def owners(self, task_ids: Iterable[int]) -> dict[int, str]:
         """Return the orders of those of the tasks that are ours."""
@@ -366,8 +366,8 @@ class Orders:
 
     def last_known_task(self) -> int:
         """Return the highest id of a task that the ledger knows; 0 where it knows none."""
-        found = self._db.query("SELECT max(task_id) FROM order_tasks UNION SELECT max(task_id) FROM packed_lines")
-        return max(row[0] or 0 for row in found)
+        rows = self._db.query("SELECT max(task_id) FROM order_tasks UNION SELECT max(task_id) FROM packed_lines")
+        return max(row[0] or 0 for row in rows)
 
     def latest_key(self) -> str:
         """Return the key of the task that was made last; "" where none is known."""
@@ -400,10 +400,10 @@ class Orders:
             " AND task_id IS NOT NULL ORDER BY assigned_at DESC LIMIT 1) AS at FROM persons WHERE id IS NOT NULL"
         )
         last = to_text(clock.latest_known(now))
-        found = [(row["id"], row["at"]) for row in self._db.query(sql, [last]) if row["at"]]
+        assigned = [(row["id"], row["at"]) for row in self._db.query(sql, [last]) if row["at"]]
         packed = self._db.query("SELECT person_id, assigned_at FROM packed_people WHERE assigned_at <= ?", [last])
         latest = dict(map(tuple, packed))
-        latest |= {person: max(at, latest.get(person, "")) for person, at in found}
+        latest |= {person: max(at, latest.get(person, "")) for person, at in assigned}
         return {person: from_text(at) for person, at in latest.items()}
 
     # requests under way
@@ -462,12 +462,12 @@ class Orders:
 
     def lost_writes(self, keys: Iterable[str]) -> dict[str, list[LostWrite]]:
         """Return the tasks that may have been made without an answer, by key."""
-        found: dict[str, list[LostWrite]] = {}
+        lost: dict[str, list[LostWrite]] = {}
         for row in self._db.query_in("SELECT * FROM lost_writes WHERE key IN (?) ORDER BY id", keys):
             values = dict(row) | {name: from_text(row[name]) for name in ("sent_at", "until_at")}
             del values["id"]
-            found.setdefault(row["key"], []).append(LostWrite(**values))
-        return found
+            lost.setdefault(row["key"], []).append(LostWrite(**values))
+        return lost
 
     # files
 
@@ -492,8 +492,8 @@ class Orders:
 
     def task_files(self, keys: Iterable[str]) -> dict[tuple[str, str, str], str]:
         """Return which files were attached to which tasks: (key, 1C's name, sha256) → `writing` or `done`."""
-        found = self._db.query_in("SELECT * FROM task_files WHERE key IN (?)", keys)
-        return {(row["key"], row["name"], row["sha256"]): row["state"] for row in found}
+        rows = self._db.query_in("SELECT * FROM task_files WHERE key IN (?)", keys)
+        return {(row["key"], row["name"], row["sha256"]): row["state"] for row in rows}
 
     def forget_task_files(self, keys: Iterable[str]) -> None:
         """Drop what hung on the tasks of these lines: they are gone, and their attachments with them."""
@@ -549,8 +549,8 @@ class Orders:
         beside = self.saves.read_beside()
         is_restored = beside > self.saves.read()  # still so in a dry run
         ids = list(order_ids)
-        found = self._db.query_in("SELECT id, portal_wins FROM orders WHERE id IN (?)", ids)
-        return {row["id"] for row in found if row["portal_wins"] or is_restored} | self._packed.list_packed(ids)
+        rows = self._db.query_in("SELECT id, portal_wins FROM orders WHERE id IN (?)", ids)
+        return {row["id"] for row in rows if row["portal_wins"] or is_restored} | self._packed.list_packed(ids)
 
     def was_restored_after(self, moment: datetime) -> bool:
         """Return whether the database was seen to have been restored after this moment."""

@@ -91,7 +91,7 @@ class Packed:
         Of those that were trimmed the details are lost.
         """
         place_of = self._pack_details(order_ids)
-        lines: dict[str, list[Row]] = {one: [] for one in order_ids}
+        lines: dict[str, list[Row]] = {order_id: [] for order_id in order_ids}
         sql = "SELECT * FROM order_tasks WHERE order_id IN (?) ORDER BY order_id, line"
         for row in self._db.query_in(sql, order_ids):
             lines[row["order_id"]].append(row)
@@ -116,28 +116,28 @@ class Packed:
         sql = "SELECT id FROM orders WHERE id IN (?) AND trimmed_at > last_sent_at"
         trimmed = {row["id"] for row in self._db.query_in(sql, order_ids)}
         place_of: dict[str, tuple[int, int]] = {}
-        portions = chunked((one for one in order_ids if one not in trimmed), ORDERS_IN_TEXT)
+        portions = chunked((order_id for order_id in order_ids if order_id not in trimmed), ORDERS_IN_TEXT)
         for number, few in enumerate(portions, self._last_number("packed_texts") + 1):
             details = self._collect_details(few)
-            self._write_text(number, [_dump(details.get(one, {})) for one in few])
-            place_of |= {one: (number, place) for place, one in enumerate(few)}
+            self._write_text(number, [_dump(details.get(order_id, {})) for order_id in few])
+            place_of |= {order_id: (number, place) for place, order_id in enumerate(few)}
         return place_of
 
     def _last_number(self, table: str) -> int:
         return int(self._db.query(f"SELECT coalesce(max(number), 0) FROM {table}")[0][0])  # noqa: S608 - names of ours
 
     def _collect_details(self, order_ids: Sequence[str]) -> dict[str, _Details]:
-        found: dict[str, _Details] = {}
+        details: dict[str, _Details] = {}
         for name, sql in _DETAILS.items():
             for row in self._db.query(sql.format(few=f"({marks(order_ids)})"), order_ids):
                 values = {key: json.loads(row[key]) if key in _JSON else row[key] for key in row.keys()}  # noqa: SIM118
                 values.pop("id", None)  # when they are written back another may have it
-                found.setdefault(values.pop("owner"), {}).setdefault(name, []).append(values)
+                details.setdefault(values.pop("owner"), {}).setdefault(name, []).append(values)
         sql = f"SELECT id, order_id, lines FROM history WHERE order_id IN ({marks(order_ids)}) AND lines <> '[]'"  # noqa: S608
         for row in self._db.query(sql, order_ids):
             entry = {"id": row["id"], "lines": json.loads(row["lines"])}
-            found.setdefault(row["order_id"], {}).setdefault("history", []).append(entry)
-        return found
+            details.setdefault(row["order_id"], {}).setdefault("history", []).append(entry)
+        return details
 
     def _pack_history(self, order_id: str, number: int) -> None:
         rows = [
@@ -164,9 +164,9 @@ class Packed:
         """Note whose lines the closed ones of these tasks are of, as far as the lines are packed. In a transaction."""
         sql = "SELECT department_id, task_id FROM packed_lines WHERE task_id IN (?) AND department_id IS NOT NULL"
         least = self._db.query("SELECT min(task_id) FROM packed_lines")[0][0]  # a first year has many that are older
-        ids = [one for one in task_ids if least is not None and one >= least]
-        found = [tuple(row) for row in self._db.query_in(sql, ids)]
-        self._db.execute_many("UPDATE closed_tasks SET department_id = ? WHERE id = ?", found)
+        ids = [task_id for task_id in task_ids if least is not None and task_id >= least]
+        departments = [tuple(row) for row in self._db.query_in(sql, ids)]
+        self._db.execute_many("UPDATE closed_tasks SET department_id = ? WHERE id = ?", departments)
 
     def _note_positions(self, order_ids: Sequence[str]) -> None:
         """Note when each position was last in an order that is packed."""
@@ -174,12 +174,12 @@ class Packed:
             "SELECT position, max(last_sent_at) FROM orders JOIN order_tasks ON order_id = orders.id"
             " WHERE orders.id IN (?) GROUP BY position"
         )
-        found = [tuple(row) for row in self._db.query_in(sql, order_ids)]
+        positions = [tuple(row) for row in self._db.query_in(sql, order_ids)]
         sql = (
             "INSERT INTO packed_positions (position, sent_at) VALUES (?, ?) ON CONFLICT (position) DO UPDATE SET"
             " sent_at = excluded.sent_at WHERE excluded.sent_at > packed_positions.sent_at"
         )
-        self._db.execute_many(sql, found)
+        self._db.execute_many(sql, positions)
 
     def _drop_rows(self, order_ids: Sequence[str]) -> None:
         """Delete what is packed; who was named by somebody stays named."""
@@ -223,8 +223,8 @@ class Packed:
             self._db.execute("DELETE FROM decisions WHERE key = ?", [line["key"]])
         for table, key in _KEYS.items():
             rows = [
-                {name: _dump(value) if name in _JSON else value for name, value in one.items()}
-                for one in details.get(table, [])
+                {name: _dump(value) if name in _JSON else value for name, value in row.items()}
+                for row in details.get(table, [])
             ]
             self._db.insert(table, rows, key)
 
@@ -238,7 +238,7 @@ class Packed:
         self._db.execute(sql, order_ids)
         for number, places in gone.items():
             if self._db.query("SELECT 1 FROM packed_orders WHERE text_number = ? LIMIT 1", [number]):
-                left = ["{}" if at in places else one for at, one in enumerate(self._read_text(number))]
+                left = ["{}" if at in places else text for at, text in enumerate(self._read_text(number))]
                 self._write_text(number, left)
             else:
                 self._db.execute("DELETE FROM packed_texts WHERE number = ?", [number])
@@ -247,8 +247,8 @@ class Packed:
 
     def list_packed(self, order_ids: Iterable[str]) -> set[str]:
         """Return those of the orders that are packed."""
-        found = self._db.query_in("SELECT order_id FROM packed_orders WHERE order_id IN (?)", order_ids)
-        return {row["order_id"] for row in found}
+        rows = self._db.query_in("SELECT order_id FROM packed_orders WHERE order_id IN (?)", order_ids)
+        return {row["order_id"] for row in rows}
 
     def lines(self, order_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Yield the packed lines of these orders as rows of `order_tasks`; of what was sent only what always stays."""
@@ -275,14 +275,14 @@ class Packed:
 
     def decisions(self, task_id: int) -> list[dict[str, Any]]:
         """Return what was decided about a task of an order that is packed, the last first; JSON is read."""
-        found = self._db.query_in(
+        places = self._db.query_in(
             "SELECT text_number, packed_orders.place FROM packed_lines JOIN packed_orders ON order_number = number"
             " WHERE task_id IN (?)",
             [task_id],
         )
         # before m017 the lines stayed in their own rows
         in_rows = "SELECT text_number, place FROM packed_orders JOIN order_tasks USING (order_id) WHERE task_id IN (?)"
-        for row in [*found, *self._db.query_in(in_rows, [task_id])]:
+        for row in [*places, *self._db.query_in(in_rows, [task_id])]:
             decisions = self._read_details(*row).get("decisions", [])
             return [decision for decision in decisions[::-1] if decision["task_id"] == task_id]
         return []
@@ -302,7 +302,7 @@ class Packed:
             if (number := row["text_number"]) not in texts:
                 texts[number] = self._read_text(number)
             details: _Details = json.loads(texts[number][row["place"]]) if texts[number] else {}
-            lines = {one["id"]: one["lines"] for one in details.get("history", [])}
+            lines = {entry["id"]: entry["lines"] for entry in details.get("history", [])}
             yield {name: row[name] for name in _UNCHANGED_ENTRY} | {
                 "id": row["entry"],
                 "order_id": row["order_id"],
@@ -314,8 +314,8 @@ class Packed:
 
     def _read_details(self, number: int | None, place: int) -> _Details:
         """Read the details of an order; none where they are forgotten."""
-        found: _Details = {} if number is None else json.loads(self._read_text(number)[place])
-        return found
+        details: _Details = {} if number is None else json.loads(self._read_text(number)[place])
+        return details
 
     def _read_text(self, number: int) -> list[str]:
         content = self._db.query("SELECT content FROM packed_texts WHERE number = ?", [number])[0]["content"]

@@ -26,8 +26,8 @@ class People:
 
         `reading`: the number of the request that brought them (see `number_reading`); None: they were read just now.
         """
-        found = list(people)
-        if not found:
+        everybody = list(people)
+        if not everybody:
             return
         with self._db.transaction():
             number = self._runs.number_reading() if reading is None else reading
@@ -43,7 +43,7 @@ class People:
                     "saved_at": to_text(now),
                     "read_no": number,
                 }
-                for person in found
+                for person in everybody
                 if person.id not in newer
             ]
             self._db.insert("people", rows, key=["id"])
@@ -56,13 +56,13 @@ class People:
         """Replace the departments by these; none at all is no answer to believe."""
         rows = [
             {
-                "id": one.id,
-                "name": one.name,
-                "parent_id": one.parent_id,
-                "head_id": one.head_id,
+                "id": department.id,
+                "name": department.name,
+                "parent_id": department.parent_id,
+                "head_id": department.head_id,
                 "saved_at": to_text(now),
             }
-            for one in departments
+            for department in departments
         ]
         if rows:
             with self._db.transaction():
@@ -83,9 +83,9 @@ class People:
 
     def all(self) -> list[Person]:
         """Return everybody known, by id; the first word of a name counts as the given name."""
-        found = self._db.query("SELECT id, name, active, department_ids FROM people ORDER BY id")
+        rows = self._db.query("SELECT id, name, active, department_ids FROM people ORDER BY id")
         people = []
-        for row in found:
+        for row in rows:
             given, _gap, surname = row["name"].partition(" ")
             homes = tuple(json.loads(row["department_ids"] or "[]"))
             people.append(Person(row["id"], given, surname, "", bool(row["active"]), homes))
@@ -93,8 +93,8 @@ class People:
 
     def departments(self) -> list[Department]:
         """Return the departments, by id."""
-        found = self._db.query("SELECT id, name, parent_id, head_id FROM departments ORDER BY id")
-        return [Department(*row) for row in found]
+        rows = self._db.query("SELECT id, name, parent_id, head_id FROM departments ORDER BY id")
+        return [Department(*row) for row in rows]
 
     def count(self) -> int:
         """Return how many people are known."""
@@ -110,8 +110,8 @@ class People:
             f"SELECT responsible_id, max(id) AS task_id FROM closed_tasks WHERE {within()} AND gone = 0"  # noqa: S608
             " AND responsible_id NOT IN (SELECT id FROM people) GROUP BY 1 ORDER BY 1"
         )
-        found = self._db.query(sql, {"start": to_seconds(start), "end": to_seconds(end)})
-        return {row["responsible_id"]: row["task_id"] for row in found}
+        rows = self._db.query(sql, {"start": to_seconds(start), "end": to_seconds(end)})
+        return {row["responsible_id"]: row["task_id"] for row in rows}
 
     def last_read(self, what: str, now: datetime) -> datetime | None:
         """Return when all of `what` ("people", "departments") were last read from the portal; None if unknown."""

@@ -239,10 +239,10 @@ class PostgresDatabase(Database):
         """Change rows, once for each of these."""
         if self.drops_writes:
             return
-        found = list(rows)
+        all_rows = list(rows)
         cursor = self.connection.cursor()
         with self._write():
-            for chunk in chunked(found, ROWS_AT_ONCE):
+            for chunk in chunked(all_rows, ROWS_AT_ONCE):
                 self.run(";".join(cursor.mogrify(translate(sql), values) for values in chunk))  # type: ignore[attr-defined]
 
     def insert_one(self, table: str, row: Mapping[str, Any]) -> int:
@@ -265,10 +265,10 @@ class PostgresDatabase(Database):
             rows = list({tuple(row[place] for place in places): row for row in rows}.values())  # the last one stays
             changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
             end = f" ON CONFLICT ({', '.join(key)}) DO " + (f"UPDATE SET {changes}" if changes else "NOTHING")
-        one = f"({', '.join(['?'] * len(columns))})"
+        marks = f"({', '.join(['?'] * len(columns))})"
         with self._write():
             for chunk in chunked(rows, ROWS_AT_ONCE):
-                sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([one] * len(chunk))}{end}"  # noqa: S608
+                sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([marks] * len(chunk))}{end}"  # noqa: S608
                 self.run(sql, [value for row in chunk for value in row])
 
     def seconds_between(self, earlier: str, later: str) -> str:
@@ -308,8 +308,8 @@ def _refuse_lost(held: HeldLock) -> errors.Busy:
 def translate(sql: str) -> str:
     """Turn the marks of values into psycopg's: `?` into `%s`, `:name` into `%(name)s`."""
 
-    def turn(found: re.Match[str]) -> str:
-        word = found[0]
+    def turn(match: re.Match[str]) -> str:
+        word = match[0]
         if word == "?":
             return "%s"
         return f"%({word[1:]})s" if word[0] == ":" else word.replace("%", "%%")

@@ -44,14 +44,14 @@ class Journal:
     def replay(self, connection: psycopg.Connection[Any]) -> bool:
         """Run them again in a new transaction; return whether each has found the same, so that the caller may go on."""
         return all(
-            _is_same(connection.execute(statement, values).pgresult, found) for statement, values, found in self._steps
+            _is_same(connection.execute(statement, values).pgresult, old) for statement, values, old in self._steps
         )
 
 
-def _is_same(one: PGresult | None, other: PGresult | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    if (one.ntuples, one.nfields, one.command_tuples) != (other.ntuples, other.nfields, other.command_tuples):
+def _is_same(new: PGresult | None, old: PGresult | None) -> bool:
+    if new is None or old is None:
+        return new is old
+    if (new.ntuples, new.nfields, new.command_tuples) != (old.ntuples, old.nfields, old.command_tuples):
         return False
-    places = [(row, column) for row in range(one.ntuples) for column in range(one.nfields)]
-    return all(one.get_value(*place) == other.get_value(*place) for place in places)
+    places = [(row, column) for row in range(new.ntuples) for column in range(new.nfields)]
+    return all(new.get_value(*place) == old.get_value(*place) for place in places)

@@ -73,13 +73,13 @@ def list_statements() -> tuple[str, ...]:
     from b24tools.store.database import open_database
 
     made = open_database(None)
-    found = made.query("SELECT name, type, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")
-    ours = [row for row in found if "_sqlite_migrations" not in row["name"]]
+    rows = made.query("SELECT name, type, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")
+    ours = [row for row in rows if "_sqlite_migrations" not in row["name"]]
     statements = [translate(row["sql"]) for row in ours if row["type"] != "view"]
     for row in ours:
         if row["type"] == "table":
             for values in made.query(f"SELECT * FROM {row['name']}"):  # noqa: S608 - names of ours
-                literals = ", ".join(str(one) if isinstance(one, int) else f"'{one}'" for one in values)
+                literals = ", ".join(str(value) if isinstance(value, int) else f"'{value}'" for value in values)
                 statements.append(f"INSERT INTO {row['name']} VALUES ({literals})")  # noqa: S608 - constants
     made.close()
     return (*statements, *_make_views())

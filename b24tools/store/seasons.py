@@ -37,8 +37,8 @@ class Seasons:
 
     def find(self, labels: Sequence[str]) -> dict[str, Season]:
         """Return those of the periods that are frozen, by label."""
-        found = self._db.query(f"SELECT * FROM seasons WHERE label IN ({marks(labels)})", labels)  # noqa: S608
-        return {row["label"]: _read_season(row) for row in found}
+        rows = self._db.query(f"SELECT * FROM seasons WHERE label IN ({marks(labels)})", labels)  # noqa: S608
+        return {row["label"]: _read_season(row) for row in rows}
 
     def labels(self) -> set[str]:
         """Return the labels of all that are frozen."""

@@ -88,7 +88,7 @@ class Settings:
         given = value.strip()
         wanted = hosts.read(given) if key == "portal_host" else given
         if key == "doctor_ignore":
-            wanted = "; ".join(one.text for one in read_acknowledged(given))
+            wanted = "; ".join(entry.text for entry in read_acknowledged(given))
         if not re.fullmatch(RUNNING_SETTINGS[key].form, wanted) or (given and not wanted):
             raise errors.ConfigError(
                 _('{key}: "{value}" does not fit').format(key=key, value=value),
@@ -156,22 +156,22 @@ def lists_people(key: str) -> bool:
 
 def read_acknowledged(text: str) -> tuple[Acknowledged, ...]:
     """Read `CHECK DATE NOTE; …`. Raises ConfigError where there is no check or no date."""
-    found = {}
+    by_check = {}
     for words in filter(None, map(str.strip, text.split(";"))):
         parts = _ACKNOWLEDGED.fullmatch(words)
         try:
-            one = Acknowledged(parts[1], date.fromisoformat(parts[2]), parts[3] or "") if parts else None
+            entry = Acknowledged(parts[1], date.fromisoformat(parts[2]), parts[3] or "") if parts else None
         except ValueError:
-            one = None
-        if one is None:
+            entry = None
+        if entry is None:
             raise errors.ConfigError(
                 _('doctor_ignore: "{text}" is not a check, a last day and a note').format(text=words),
                 _("For example: {example}").format(
                     example='b24tools config doctor_ignore add "disk_space 2027-01-31 a new disk is ordered"'
                 ),
             )
-        found[one.check] = one
-    return tuple(found.values())
+        by_check[entry.check] = entry
+    return tuple(by_check.values())
 
 
 def _check_known(key: str) -> None:

@@ -27,11 +27,11 @@ def share(db: Database, folder: Path) -> None:
     """
     common = _read_common(folder)  # before the files, and those before the rows: what others do meanwhile is a change
     texts = {name: _read(folder / name) for name in OWN_FILES}
-    found = db.query(
+    noticed = db.query(
         "SELECT what, value, noticed_at FROM noticed WHERE what IN (?, ?)",
-        [_FILE + one for one in OWN_FILES],
+        [_FILE + name for name in OWN_FILES],
     )
-    rows = {row["what"].removeprefix(_FILE): row for row in found}
+    rows = {row["what"].removeprefix(_FILE): row for row in noticed}
     after = dict(common)
     for name, text in texts.items():
         if text == "":
@@ -68,7 +68,7 @@ def _save(db: Database, name: str, row: Row | None, text: str | None, path: Path
     at = clock.read_clock() if text is None else _changed_at(path)
     with db.transaction():
         known = db.query("SELECT value FROM noticed WHERE what = ?", [_FILE + name])
-        if [one["value"] for one in known] != ([row["value"]] if row else []):
+        if [old["value"] for old in known] != ([row["value"]] if row else []):
             return False
         db.insert("noticed", [{"what": _FILE + name, "value": text or "", "noticed_at": to_text(at)}], key=["what"])
     return True
@@ -96,10 +96,10 @@ def _read(path: Path) -> str | None:
 
 def _read_common(folder: Path) -> dict[str, str]:
     try:
-        found = json.loads((folder / SHARED).read_bytes())
+        common = json.loads((folder / SHARED).read_bytes())
     except (OSError, ValueError):
         return {}
-    return {name: found[name] for name in OWN_FILES if isinstance(found, dict) and isinstance(found.get(name), str)}
+    return {name: common[name] for name in OWN_FILES if isinstance(common, dict) and isinstance(common.get(name), str)}
 
 
 def _changed_at(path: Path) -> datetime:

@@ -54,9 +54,9 @@ class SharedText:
         db.run(f"BEGIN; SET LOCAL synchronous_commit = off; SELECT pg_advisory_xact_lock({lock})")
         try:
             sql = "SELECT (SELECT value FROM noticed WHERE what = ?), extract(epoch FROM clock_timestamp())"
-            found, server_now = db.query(sql, [self._name])[0]
+            text, server_now = db.query(sql, [self._name])[0]
             self._ahead_s = float(server_now) - time.time()
-            value = change((found or "").encode()).decode()
+            value = change((text or "").encode()).decode()
             sql = "INSERT INTO noticed (what, value, noticed_at) VALUES (?, ?, ?) ON CONFLICT (what) DO UPDATE"
             values = [self._name, value, to_text(clock.read_clock())]
             db.run(f"{sql} SET value = excluded.value, noticed_at = excluded.noticed_at", values)

@@ -56,7 +56,7 @@ class Tasks:
         changes: dict[int, int | None] = {}
         number = self._runs.number_reading() if reading is None else reading
         before = self._known([task.id for task in tasks])
-        self.note_open([(one.id, one.deadline) for one in tasks if one.status != Status.COMPLETED], now)
+        self.note_open([(task.id, task.deadline) for task in tasks if task.status != Status.COMPLETED], now)
         lines, deadlines = self._read_lines(tasks), self._first_deadlines([task.id for task in tasks])
         saved_at, latest = to_seconds(now), to_seconds(clock.latest_known(now))
         rows, outdated = [], []
@@ -127,11 +127,11 @@ class Tasks:
         """
         sql = "SELECT id, closed_at, read_no FROM closed_tasks WHERE id IN (?) AND gone = 0"
         end = to_seconds(before)
-        found = [row[0] for row in self._db.query_in(sql, task_ids) if row[1] < end and row[2] < reading]
+        reopened = [row[0] for row in self._db.query_in(sql, task_ids) if row[1] < end and row[2] < reading]
         at = to_seconds(now)
         sql = "UPDATE closed_tasks SET gone = 1, saved_at = ?, read_no = ? WHERE id = ?"
-        self._db.execute_many(sql, [(at, reading, task_id) for task_id in found])
-        return found
+        self._db.execute_many(sql, [(at, reading, task_id) for task_id in reopened])
+        return reopened
 
     def mark_unseen_gone(self, run: Run) -> dict[int, str]:
         """Mark as gone what a complete run did not see of its window and nothing has read since; which, with the weeks.
@@ -140,10 +140,10 @@ class Tasks:
         """
         where = f"{within()} AND read_no < :first_no AND gone = 0"
         window = {"start": to_seconds(run.start), "end": to_seconds(run.end), "first_no": run.first_no}
-        found = self._db.query(f"SELECT id, week FROM closed_tasks WHERE {where}", window)  # noqa: S608 - a constant
-        if found:
+        unseen = self._db.query(f"SELECT id, week FROM closed_tasks WHERE {where}", window)  # noqa: S608 - a constant
+        if unseen:
             self._db.execute(f"UPDATE closed_tasks SET gone = 1, read_no = :first_no WHERE {where}", window)  # noqa: S608 - a constant
-        return {row["id"]: row["week"] for row in found}
+        return {row["id"]: row["week"] for row in unseen}
 
     def count_followed(self, reading: int) -> int:
         """Return how many of the tasks, closed ones and those that were, an event has brought since that reading."""
@@ -156,8 +156,8 @@ class Tasks:
     def count_by_week(self, start: datetime, end: datetime) -> dict[str, int]:
         """Count the closed tasks of the window by week label."""
         sql = f"SELECT week, count(*) AS n FROM closed_tasks WHERE {within()} AND gone = 0 GROUP BY week"  # noqa: S608
-        found = self._db.query(sql, {"start": to_seconds(start), "end": to_seconds(end)})
-        return {row["week"]: row["n"] for row in found}
+        rows = self._db.query(sql, {"start": to_seconds(start), "end": to_seconds(end)})
+        return {row["week"]: row["n"] for row in rows}
 
     def closing(self, task_id: int) -> tuple[datetime, int] | None:
         """Return when a task was closed, and who is responsible for it; None where it is not known to be closed."""
@@ -176,25 +176,25 @@ class Tasks:
             f"SELECT responsible_id, id FROM closed_tasks WHERE {within()} AND gone = 0"  # noqa: S608 - constants
             " ORDER BY responsible_id, id"
         )
-        found: dict[int, list[int]] = {}
+        closed: dict[int, list[int]] = {}
         for row in self._db.query(sql, {"start": to_seconds(start), "end": to_seconds(end)}):
             if row["responsible_id"] not in absent:
-                found.setdefault(row["responsible_id"], []).append(row["id"])
-        return found
+                closed.setdefault(row["responsible_id"], []).append(row["id"])
+        return closed
 
     def _known(self, task_ids: Sequence[int]) -> dict[int, tuple[int | None, int, tuple[Any, ...], tuple[Any, ...]]]:
         """Return of the known tasks: when they changed, from which reading that is, what counts, and what stays."""
         columns = f"id, changed_at, read_no, line, first_deadline, {', '.join(_COUNTED)}"
-        found = self._db.query_in(f"SELECT {columns} FROM closed_tasks WHERE id IN (?)", task_ids)  # noqa: S608 - names of ours
-        return {row[0]: (row[1], row[2], row[5:], row[3:5]) for row in found}
+        rows = self._db.query_in(f"SELECT {columns} FROM closed_tasks WHERE id IN (?)", task_ids)  # noqa: S608 - names of ours
+        return {row[0]: (row[1], row[2], row[5:], row[3:5]) for row in rows}
 
     def _note_repeated(self, lines: Sequence[int]) -> None:
         """Note which of the orders' lines have several tasks. `lines`: those of tasks that are about to be saved."""
         sql = "SELECT line FROM closed_tasks WHERE line IN (?)"
-        found = {row[0] for row in self._db.query_in(sql, sorted(lines))}  # as the index has them
-        found |= {line for line, count in Counter(lines).items() if count > 1}
+        repeated = {row[0] for row in self._db.query_in(sql, sorted(lines))}  # as the index has them
+        repeated |= {line for line, count in Counter(lines).items() if count > 1}
         sql = "INSERT INTO repeated_lines (line) VALUES (?) ON CONFLICT DO NOTHING"
-        self._db.execute_many(sql, [(line,) for line in found])
+        self._db.execute_many(sql, [(line,) for line in repeated])
 
     def _first_deadlines(self, task_ids: Sequence[int]) -> dict[int, int | None]:
         """Return the first deadlines that the tasks were seen with while they were open."""
@@ -207,31 +207,31 @@ class Tasks:
         The ledger knows a line's task by its id; one that it does not know by the key that the task carries.
         """
         columns = itemgetter("key", "first_deadline")
-        found = {task_id: columns(line) for task_id, line in self._packed.other_tasks().items()}
+        lines = {task_id: columns(line) for task_id, line in self._packed.other_tasks().items()}
         sql = (
             "SELECT other.value, order_tasks.key, first_deadline"  # noqa: S608 - constants
             f" FROM order_tasks, {self._db.json_numbers('other_tasks')} AS other WHERE other_tasks <> '[]'"
         )
-        found |= {row[0]: (row[1], row[2]) for row in self._db.query(sql)}
+        lines |= {row[0]: (row[1], row[2]) for row in self._db.query(sql)}
         # most tasks of a first year are older than the ledger
         least = min((row[0] for row in self._db.query(_FIRST_TASKS) if row[0] is not None), default=None)
         ids = [task.id for task in tasks if least is not None and task.id >= least]
         sql = "SELECT task_id, key, first_deadline FROM all_lines WHERE task_id IN (?)"
-        found |= {row[0]: (row[1], row[2]) for row in self._db.query_in(sql, ids)}
-        keys = {task.id: task.xml_id for task in tasks if task.xml_id.startswith(KEY_PREFIX) and task.id not in found}
+        lines |= {row[0]: (row[1], row[2]) for row in self._db.query_in(sql, ids)}
+        keys = {task.id: task.xml_id for task in tasks if task.xml_id.startswith(KEY_PREFIX) and task.id not in lines}
         known = {line["key"]: line["first_deadline"] for line in self._packed.lines_of_keys(keys.values())}
         if self._db.query("SELECT 1 FROM order_tasks LIMIT 1"):
             sql = "SELECT key, first_deadline FROM order_tasks WHERE key IN (?)"
             known |= {row[0]: row[1] for row in self._db.query_in(sql, set(keys.values()))}
-        found |= {task_id: (key, known.get(key)) for task_id, key in keys.items()}
-        return {task_id: (number_line(key), text_to_seconds(first)) for task_id, (key, first) in found.items()}
+        lines |= {task_id: (key, known.get(key)) for task_id, key in keys.items()}
+        return {task_id: (number_line(key), text_to_seconds(first)) for task_id, (key, first) in lines.items()}
 
 
-def _compare(one: int | None, other: int | None, latest: int) -> int:
+def _compare(moment: int | None, other: int | None, latest: int) -> int:
     """Return 1 where the first moment is the later one, -1 where it is the earlier one.
 
     Those unknown, and those after `latest`, which only a wrong clock can have written, are equal to all.
     """
-    if one is None or other is None or max(one, other) > latest:
+    if moment is None or other is None or max(moment, other) > latest:
         return 0
-    return (one > other) - (one < other)
+    return (moment > other) - (moment < other)

@@ -30,9 +30,9 @@ class Watch:
     def check(self, database: Database | None = None) -> None:
         """Raise ConfigError unless the files are as they were; with a connection, look for an older state as well."""
         for file, known in zip(self._files, self._identities, strict=True):
-            if (found := _identify(file)) != known:
+            if (identity := _identify(file)) != known:
                 message = _("{path} was replaced while `b24tools serve` was running")
-                if found is None:
+                if identity is None:
                     message = _("{path} was removed while `b24tools serve` was running")
                 raise _refuse(message.format(path=file.name))
             if file == self._files[0]:  # before SQLite opens it, and deletes the log of an empty one
