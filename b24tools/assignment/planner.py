@@ -82,7 +82,7 @@ class Planner:
             our_tasks=self.our_tasks,
             last_assigned=self.last_assigned,
         )
-        self.spans = Spans(self.rules, self.calendar, self.now, self._workload)
+        self.spans = Spans(self.rules, self.calendar, self.now, self._workload, self._people, self.portal.absences)
 
     @property
     def people(self) -> Mapping[int, Person]:

@@ -16,7 +16,10 @@ COMPLETED = "completed"
 
 @dataclass(frozen=True)
 class TaskResult:
-    """One line of an order. `outcome`: created, updated, unchanged, adopted, completed, planned or failed."""
+    """One line of an order. `outcome`: created, updated, unchanged, adopted, completed, planned or failed.
+
+    `end`: as it is planned on the portal; `ready`: when it will be done, where that is known.
+    """
 
     position: str
     outcome: str
@@ -26,6 +29,7 @@ class TaskResult:
     department: tuple[int, str] | None = None
     start: datetime | None = None
     end: datetime | None = None
+    ready: datetime | None = None
     deadline: datetime | None = None
     estimate_s: int | None = None
     files: tuple[str, ...] = ()
@@ -38,12 +42,14 @@ class Bottleneck:
     """The operation that takes the most time of those that decide when the order is ready.
 
     In working seconds: `wait_s` from when it could have begun until its person has time for it,
-    `work_s` from then to its end.
+    `work_s` from then to its end. `away_until`: the last day of an absence that takes half of that or more.
     """
 
     position: str
     wait_s: int
     work_s: int
+    person: str | None = None
+    away_until: date | None = None
 
 
 @dataclass(frozen=True)

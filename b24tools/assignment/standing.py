@@ -10,22 +10,23 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
 from b24tools.assignment import portal_state
 from b24tools.assignment.ledger import REMOVED
 from b24tools.assignment.plan import PlannedTask, Rules
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions
-from b24tools.assignment.spans import wait_and_work
+from b24tools.assignment.spans import find_absences, wait_and_work
 from b24tools.assignment.staffing import ask_about, list_planned, not_known, working_hours, workload_of
 from b24tools.assignment.tools import Tools
 from b24tools.assignment.waiting import list_stages
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.i18n import _
 from b24tools.core.models import DONE, Person, Status, Task
-from b24tools.core.timestamps import from_text
-from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
+from b24tools.core.timestamps import from_text, to_text
+from b24tools.scheduling.calendar import Interval, NoWorkingTime, WorkCalendar
 from b24tools.scheduling.lane import StagedTask
 from b24tools.scheduling.workload import Workload
 from b24tools.store.orders import ENDED_CANCELLED, LedgerTask, OrderRow
@@ -34,10 +35,10 @@ MIDNIGHT = timedelta(microseconds=1)  # an end at 00:00 belongs to the day befor
 
 OPEN, AT_RISK, LATE, OVER = "open", "at_risk", "late", "done"
 # Why an order is not done sooner: the person is away, gone, or has other work before; the task is behind its plan,
-# deferred by somebody, with somebody outside production, whose time is not planned, not on the portal any more, not
-# made yet, or simply takes that long
+# deferred by somebody, with somebody outside production, whose time is not planned, was moved by hand, is not on the
+# portal any more, not made yet, or simply takes that long
 AWAY, GONE, BUSY, BEHIND, DEFERRED = "away", "gone", "busy", "behind", "deferred"
-OUTSIDE = "outside"
+OUTSIDE, MOVED = "outside", "moved"
 MISSING, UNWRITTEN, WORK = "missing", "unwritten", "work"
 
 
@@ -88,6 +89,12 @@ class LineStanding:
         return from_text(self.row.sent_values.get("accepted"))
 
     @property
+    def planned_end(self) -> datetime | None:
+        """When its plan ends, or ended before somebody put it later by hand."""
+        end = self.task.end if self.task else None
+        return min(end, self.row.end) if end and self.row.end else end
+
+    @property
     def is_moved_by_hand(self) -> bool:
         """Whether somebody gave the task to another person or moved its plan since b24tools wrote it."""
         task, row = self.task, self.row
@@ -108,7 +115,10 @@ class HoldUp:
 
 @dataclass(frozen=True)
 class OrderStanding:
-    """An order as it stands. `late_s`: calendar seconds from the end of the wanted day to `finish`, never negative."""
+    """An order as it stands. `late_s`: calendar seconds from the end of the wanted day to `finish`, never negative.
+
+    Where `finish` is not known, it is late as soon as one of its operations is.
+    """
 
     row: OrderRow
     lines: tuple[LineStanding, ...]
@@ -130,17 +140,19 @@ class OrderStanding:
         return len(self.lines) + (Counter(self.row.unwritten) - noted).total()
 
     def to_compare(self, calendar: WorkCalendar) -> dict[str, Any]:
-        """Return what a change of the order is recognised by."""
+        """Return what a change of the order is recognised by, and the plans that were moved by hand, which are none."""
         day = (self.finish - MIDNIGHT).astimezone(calendar.zone).date().isoformat() if self.finish else None
         held = self.holds_up and [self.holds_up.position, self.holds_up.person, self.holds_up.reason]
         people = [line.task.responsible_id if line.task else None for line in self.lines]
-        stand = {"state": self.state, "done": self.done, "finish": day, "holds_up": held, "people": people}
+        standing = {"state": self.state, "done": self.done, "finish": day, "holds_up": held, "people": people}
+        moved = [line.task if line.is_moved_by_hand else None for line in self.lines]
+        plans = [task and [to_text(task.start), to_text(task.end)] for task in moved]
         names = {  # of those whom `why` may not know
             str(line.task.responsible_id): line.person.name if line.person else line.task.responsible_name
             for line in self.lines
             if line.task and line.task.responsible_id != line.row.responsible_id
         }
-        return stand | {"names": names} if names else stand
+        return standing | ({"plans": plans} if any(plans) else {}) | ({"names": names} if names else {})
 
 
 @dataclass(frozen=True)
@@ -236,13 +248,15 @@ def stand_as_planned(
 def stand_with(
     standings: Standings, workload: Workload, tasks: Mapping[int, Task], rules: Rules
 ) -> tuple[OrderStanding, ...]:
-    """Tell how the same orders stand over another workload, with these tasks in place of those of their ids."""
+    """Tell how the same orders stand over another workload, with these tasks as b24tools moves them."""
     people = {**standings.company.staff.people, **standings.portal.people}
 
     def change(line: LineStanding) -> LineStanding:
         if line.task is None or (task := tasks.get(line.task.id)) is None:
             return replace(line, span=None, after=None)
-        return replace(line, task=task, person=people.get(task.responsible_id), span=None, after=None)
+        row = replace(line.row, responsible_id=task.responsible_id, start=task.start, end=task.end)
+        person = people.get(task.responsible_id)
+        return replace(line, row=row, task=task, person=person, span=None, after=None)
 
     lines = {order.row.id: [change(line) for line in order.lines] for order in standings.orders}
     lines = _let_wait(lines, workload, rules)
@@ -317,7 +331,8 @@ def _last_before(lines: Sequence[LineStanding], stages: Sequence[int | None], nu
 
 
 def _span(workload: Workload, line: LineStanding) -> Interval | None:
-    if line.task is None or line.is_done:
+    """When a line is worked on. Not known while its task is with somebody who has left, and keeps it in the lane."""
+    if line.task is None or line.is_done or (line.person and not line.person.active):
         return None
     try:
         return workload.span_of(line.task.responsible_id, line.task.id)
@@ -361,7 +376,7 @@ def _stand(row: OrderRow, lines: list[LineStanding], workload: Workload, rules: 
     if is_over:
         return replace(standing, state=OVER)
     day = (finish - MIDNIGHT).astimezone(zone).date() if finish else None
-    is_late = late_s > 0 or (finish is None and late_from is not None and now > late_from)
+    is_late = late_from is not None and max([finish or now, *ends, *closed]) > late_from
     is_at_risk = not is_known or (day is not None and row.promised_first is not None and day > row.promised_first)
     if not (is_late or is_at_risk):
         return standing
@@ -372,9 +387,9 @@ def _stand(row: OrderRow, lines: list[LineStanding], workload: Workload, rules: 
 def _find_hold_up(
     order: OrderRow, lines: Sequence[LineStanding], workload: Workload, rules: Rules, now: datetime
 ) -> HoldUp | None:
-    """Of the last operation and those it waits for, name the first that cannot keep its plan.
+    """Of the last operation and those it waits for, name the one that misses its plan by most.
 
-    If all can, name the one that takes longest with its wait for the person, as `spans` does in the answer to an order.
+    If all keep it, it is the one that takes longest with its wait for the person, as in the answer to an order.
     """
     if order.unwritten or not lines:
         return HoldUp(order.unwritten[0] if order.unwritten else "", None, UNWRITTEN)
@@ -387,49 +402,82 @@ def _find_hold_up(
     while line.after is not None:
         line = lines[line.after]
         chain.append(line)
-    behind = [line for line in reversed(chain) if _reason(line, now) != WORK]
-    if behind:
-        operation, reason, away = behind[0], _reason(behind[0], now), behind[0].away
+    judged = [(line, _judge(line, lines, workload, now)) for line in reversed(chain)]
+    cannot = [(line, why) for line, why in judged if why.reason != WORK]
+    if cannot:
+        operation, (_late_s, reason, away) = max(cannot, key=lambda pair: pair[1].late_s)
     else:
         taken = [_wait_and_work(line, lines, workload, rules, now) for line in chain]
-        operation, (wait_s, work_s) = max(zip(chain, taken, strict=True), key=lambda pair: sum(pair[1]))
-        away = tuple(away for away in operation.absences if operation.span and away[1] <= operation.span[0])
-        reason = WORK
-        if wait_s >= work_s and (away or not operation.is_next):
-            reason = AWAY if operation.is_next else BUSY
+        operation, (wait_s, work_s, away) = max(zip(chain, taken, strict=True), key=lambda pair: sum(pair[1][:2]))
+        reason = AWAY if away else BUSY if wait_s >= work_s and not operation.is_next else WORK
     name = operation.person.name if operation.person else None
-    until = (away[-1][1] - MIDNIGHT).astimezone(workload.calendar.zone).date() if reason == AWAY else None
+    end = max(end for _start, end in away) if reason == AWAY else None
+    until = (end - MIDNIGHT).astimezone(workload.calendar.zone).date() if end else None
     return HoldUp(operation.row.position, name, reason, until)
 
 
 def _wait_and_work(
     line: LineStanding, lines: Sequence[LineStanding], workload: Workload, rules: Rules, now: datetime
-) -> tuple[int, int]:
-    """Return how long an operation waits for its person, and how long it takes; as `Spans` does in a promise."""
+) -> tuple[int, int, tuple[Interval, ...]]:
+    """Return how long an operation waits for its person, how long it takes, and absences if these take most of that.
+
+    As `Spans` does in a promise.
+    """
     if line.task is None or line.span is None:
-        return 0, 0
+        return 0, 0, ()
     before = lines[line.after].span if line.after is not None else None
     could = max(filter(None, (now, line.accepted, before and before[1])))
-    timeline = Timeline(workload.calendar_of(line.task.responsible_id), (), workload.now)
-    return wait_and_work(timeline, workload.calendar.round_up(could, rules.step_s), line.span)
+    timeline = workload.usual_line(line.task.responsible_id, now)
+    could = workload.calendar.round_up(could, rules.step_s)
+    wait_s, work_s = wait_and_work(timeline, could, line.span)
+    return wait_s, work_s, find_absences(timeline, (could, line.span[1]), line.absences, wait_s + work_s)
 
 
-def _reason(line: LineStanding, now: datetime) -> str:
+class _Verdict(NamedTuple):
+    """By how many working seconds an operation misses its plan for reasons of its own; why, and the absences if so."""
+
+    late_s: float
+    reason: str
+    away: tuple[Interval, ...] = ()
+
+
+def _judge(line: LineStanding, lines: Sequence[LineStanding], workload: Workload, now: datetime) -> _Verdict:
+    """Tell whether an operation keeps its plan. By what the one before it is late is not its own.
+
+    Whoever is absent for half of that, or more, is away, whatever else there is to do.
+    """
     task, span = line.task, line.span
     if line.is_deferred:
-        return DEFERRED
+        return _Verdict(inf, DEFERRED)
     if line.person is not None and not line.person.active:
-        return GONE
-    if line.away:
-        return AWAY
+        return _Verdict(inf, GONE)
     if task is None:
-        return MISSING
+        return _Verdict(inf, MISSING)
     if span is None:
-        return OUTSIDE
-    if task.end is not None and task.end <= now:
-        return BEHIND
-    if task.end is not None and task.end < span[1] and line.after is None:
-        if not line.is_next:
-            return BUSY
-        return BEHIND if task.start is not None and task.start < now else WORK
-    return WORK
+        return _Verdict(inf, AWAY, line.away) if line.away else _Verdict(inf, OUTSIDE)
+    if task.end is None:
+        return _Verdict(0, AWAY, line.away) if line.away else _Verdict(0, WORK)
+    before = lines[line.after] if line.after is not None else None
+    end = line.planned_end or task.end
+    start = min(task.start or end, end)
+    planned, could = end, end  # from where to its end was planned, and from where it can be
+    if before is not None and before.span and before.planned_end:
+        planned, could = min(before.planned_end, start), before.span[1]
+    timeline = workload.usual_line(task.responsible_id, min(now, planned, start))
+    worked = timeline.worked
+    late_s = worked(span[1]) - worked(could) - (worked(end) - worked(planned))
+    if line.away:
+        return _Verdict(late_s, AWAY, line.away)
+    since = max(task.end, could)
+    if away := find_absences(timeline, (since, span[1]), line.absences, late_s):
+        return _Verdict(late_s, AWAY, away)
+    if 2 * (worked(task.end) - worked(end)) >= late_s > 0:
+        return _Verdict(late_s, MOVED)
+    if task.end <= now:
+        return _Verdict(late_s, BEHIND)
+    if late_s <= 0:
+        return _Verdict(late_s, WORK)
+    if before is not None:
+        return _Verdict(late_s, BUSY if worked(span[0]) > worked(could) else WORK)
+    is_behind = task.start is not None and task.start < now
+    return _Verdict(late_s, BUSY if not line.is_next else BEHIND if is_behind else WORK)

@@ -12,7 +12,7 @@ from b24tools.assignment.plan import Rules
 from b24tools.assignment.standing import Standings, read_standings
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors
-from b24tools.core.i18n import _
+from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Department, Person
 from b24tools.core.names import (
     describe_foreign_letters,
@@ -73,6 +73,25 @@ def choose_team(standings: Standings, excluded: Collection[int], name: str | Non
         if home in groups:
             groups[home].append(person)
     return Team(tuple((staff.departments[home], tuple(members)) for home, members in groups.items() if members), chosen)
+
+
+def warn_of_leavers(standings: Standings, team: Team) -> list[str]:
+    """Say who has left and still has tasks of orders, which no list of these people shows; nothing of one person."""
+    people = {**standings.company.staff.people, **standings.portal.people}
+    warnings = []
+    for person in people.values() if team.person is None else ():
+        tasks = [] if person.active else standings.workload.spans(person.id)
+        count = sum(bool((task := standings.workload.find(person.id, id_)) and task.ours) for id_ in tasks)
+        if count:
+            text = ngettext(
+                "{name} does not work there any more, and has {n} task of an order: nobody's list has it; "
+                "`b24tools replan` gives others what is not begun",
+                "{name} does not work there any more, and has {n} tasks of orders: nobody's list has them; "
+                "`b24tools replan` gives others what is not begun",
+                count,
+            )
+            warnings.append(text.format(name=person.name, n=count))
+    return warnings
 
 
 def _list_workers(staff: Staff, excluded: Collection[int]) -> list[Person]:

@@ -47,7 +47,7 @@ from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.store import database
 from b24tools.store.history import Entry
-from b24tools.store.orders import ENDED_CANCELLED, ENDED_DONE, LedgerTask
+from b24tools.store.orders import ENDED_CANCELLED, ENDED_DONE, LedgerTask, OrderRow
 
 _log = logging.getLogger("b24tools.orders")
 _log.addHandler(logging.NullHandler())  # where no log is written, logging would print warnings itself
@@ -99,6 +99,10 @@ def _log_order(tools: Tools, result: OrderResult, error: errors.B24ToolsError | 
     return Entry(tools.clock.now(), command, result.id, result.number, result.outcome, by, tuple(lines), reason)
 
 
+def _is_cancelled(order: OrderRow | None) -> bool:
+    return order is not None and order.ended == ENDED_CANCELLED
+
+
 def _idle_pins(batch: Sequence[onec_order.Order], rules: Rules) -> list[str]:
     """A misspelt `--to` would leave the work to somebody else without a word."""
     positions = [line.position for order in batch for line in order.lines]
@@ -136,7 +140,7 @@ class _Run:
         self._warnings = list(warnings)
         self._open_orders = read_open_orders(tools.store, {order.id for order in batch}, rules)
         self.early: EarlyUploads | None = None
-        self._before = tools.store.orders.outcomes([order.id for order in batch])
+        self._before = tools.store.orders.read([order.id for order in batch])
         self._was_restored = False
         self._compare: set[str] = set()  # orders of which the portal knows more than the ledger
 
@@ -434,7 +438,11 @@ class _Run:
         rows: Mapping[str, LedgerTask],
     ) -> OrderResult:
         mine = [plan for plan in plans if plan.item.order is order]
-        tasks = [plan.to_result(dry_run=self._dry_run) for plan in mine]
+        spans = [planner.spans.of(plan) for plan in mine]
+        tasks = [
+            replace(plan.to_result(dry_run=self._dry_run), ready=span[1] if span else None)
+            for plan, span in zip(mine, spans, strict=True)
+        ]
         left, others = find_left(order, mine, portal, rows)
         tasks += [_report_left(*pair) for pair in (*left, *others)]
         warnings = [
@@ -447,8 +455,9 @@ class _Run:
             warnings += warn_of_namesakes(self._tools.store.orders, order.id, order.number)
         if order.done and not tasks:
             warnings.append(_("the order is finished and has no tasks: nothing to complete"))
-        before = self._before.get(order.id) == COMPLETED
-        unfinished = before and not order.done and any(plan.task and plan.task.status in DONE for plan in mine)
+        before = self._before.get(order.id)
+        unfinished = before is not None and before.outcome == COMPLETED and not order.done
+        unfinished = unfinished and any(plan.task and plan.task.status in DONE for plan in mine)
         if unfinished:
             warnings.append(_("the order was finished before: its tasks stay as they are; reopen them in Bitrix24"))
         unknown = [plan.task for plan in mine if plan.item.known is None and plan.outcome not in ("created", "adopted")]
@@ -462,9 +471,7 @@ class _Run:
             warnings.append(
                 _("the order is cancelled: work that has not begun is deferred, and takes no time any more")
             )
-        text = _("the task was given to somebody outside production: when it is done is not known")
-        warnings += [f"{plan.item.line.position}: {text}" for plan in mine if planner.spans.is_unknown(plan)]
-        warnings += [f"{position}: {text}" for position, task in left if planner.spans.is_outside(task)]
+        warnings += planner.spans.list_unknown(mine, left)
         promise = planner.spans.promise(order, mine, left)
         finish = None if order.cancelled and not order.done else planner.spans.finish(order, mine, left)
         late_since = late_from(order)
@@ -484,6 +491,8 @@ class _Run:
         if not self._dry_run:
             finished = unfinished or (order.done and bool(tasks) and outcome == CHANGED_NOTHING)
             entry = _log_order(self._tools, result, next((task.error for task in tasks if task.error), None))
+            if not (order.done or result.exit_status) and order.cancelled != _is_cancelled(before):
+                entry = replace(entry, outcome="cancelled" if order.cancelled else "renewed")
             store, saved = self._tools.store, COMPLETED if finished and outcome not in (FAILED, "partial") else outcome
             with store.transaction():
                 store.orders.save(order.id, order.number, self._tools.clock.now(), saved, entry)

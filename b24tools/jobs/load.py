@@ -7,7 +7,7 @@ from datetime import datetime
 
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.standing import Standings
-from b24tools.assignment.team import Team, read_team
+from b24tools.assignment.team import Team, read_team, warn_of_leavers
 from b24tools.assignment.tools import Tools
 from b24tools.core.i18n import _, quote
 from b24tools.core.models import Department, Person
@@ -76,14 +76,15 @@ def lay_out(standings: Standings, team: Team, *, weeks: int = WEEKS, by_name: bo
         if loads:
             groups.append(Group(department, tuple(loads)))
         remarks += [_remark_homes(standings.company.staff, department, person) for person in present]
+    warnings = (*standings.warnings, *warn_of_leavers(standings, team))
     if team.person is None or not groups:
-        return Load(tuple(groups), standings.warnings, remarks=tuple(filter(None, remarks)))
+        return Load(tuple(groups), warnings, remarks=tuple(filter(None, remarks)))
     titles = {task.id: task.title for task in standings.portal.open}
     tasks = tuple(
         LoadTask(task.id, titles.get(task.id, ""), *span, task.remaining_s)
         for task, span in standings.workload.tasks_of(team.person.id)
     )
-    return Load(tuple(groups), standings.warnings, tasks)
+    return Load(tuple(groups), warnings, tasks)
 
 
 def _remark_homes(staff: Staff, department: Department, person: Person) -> str:

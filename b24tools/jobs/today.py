@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.standing import LineStanding, Standings
-from b24tools.assignment.team import Team, read_team
+from b24tools.assignment.team import Team, read_team, warn_of_leavers
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -150,7 +150,8 @@ def list_work(standings: Standings, team: Team, portal_url: str, day: date | Non
         for person, department in people
     ]
     next_day = None if any(w.work_s for w in lists) else _find_working_day(standings, [p for p, _home in people], day)
-    return Today(day, tuple(lists), next_day, portal_url, standings.now, standings.warnings)
+    warnings = (*standings.warnings, *warn_of_leavers(standings, team))
+    return Today(day, tuple(lists), next_day, portal_url, standings.now, warnings)
 
 
 def _describe_before(line: LineStanding | None) -> Before | None:

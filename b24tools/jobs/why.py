@@ -43,8 +43,8 @@ class Considered:
 class Now:
     """Who has a task by now, or closed it, as far as the database knows; times are UTC.
 
-    `start` and `finish`: as b24tools wrote them last; None where somebody else has it since. `seen_at`: when `orders`
-    noted that.
+    `start` and `finish`: as b24tools wrote them last, or as somebody has put them since; None where somebody else has
+    it. `seen_at`: when `orders` noted that. `is_deleted`: it noted that the task is not on the portal any more.
     """
 
     responsible_id: int
@@ -53,6 +53,7 @@ class Now:
     finish: datetime | None
     closed_at: datetime | None
     seen_at: datetime | None
+    is_deleted: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,21 +157,28 @@ def _find_now(store: Store, why: Why) -> Now | None:
         return None
     order, lines = store.orders.read([order_id])[order_id], list(store.orders.lines([order_id]).values())
     number, line = next((number, line) for number, line in enumerate(lines) if line.task_id == why.task_id)
-    person_id, seen = line.responsible_id, order.standing.get("people") or ()
+    person_id, seen, plans = line.responsible_id, order.standing.get("people") or (), order.standing.get("plans") or ()
+    is_deleted, plan = False, None
     written_at = max([why.decided_at, *(other.assigned_at for other in lines if other.assigned_at)])
     if order.changed_at and order.changed_at >= written_at and len(seen) == len(lines):  # it is of these lines
-        person_id = seen[number] or person_id
+        person_id, is_deleted = seen[number] or person_id, seen[number] is None and not order.is_over
+        plan = plans[number] if number < len(plans) and person_id == line.responsible_id else None
     closed_at, person_id = store.tasks.closing(why.task_id) or (None, person_id)
     if person_id is None or {why.chosen.id, line.responsible_id, person_id} & store.settings.opted_out_users():
         return None
     is_with_another = person_id != line.responsible_id
-    start, finish = (None, None) if is_with_another else (line.start, line.end)
-    if closed_at is None and (person_id, start, finish) == (why.chosen.id, why.chosen.start, why.chosen.finish):
+    start, finish = (None, None) if is_with_another else map(from_text, plan) if plan else (line.start, line.end)
+    if (
+        not is_deleted
+        and closed_at is None
+        and (person_id, start, finish) == (why.chosen.id, why.chosen.start, why.chosen.finish)
+    ):
         return None
     names = {int(id_): name for id_, name in (order.standing.get("names") or {}).items() if name}
     names |= {person.id: person.name for person in why.candidates} | store.people.names()
-    seen_at = order.changed_at if is_with_another else None
-    return Now(person_id, names.get(person_id, f"#{person_id}"), start, finish, closed_at, seen_at)
+    seen_at = order.changed_at if is_with_another or is_deleted or plan else None
+    is_deleted &= closed_at is None
+    return Now(person_id, names.get(person_id, f"#{person_id}"), start, finish, closed_at, seen_at, is_deleted)
 
 
 def _considered(record: Mapping[str, Any], winner: Mapping[str, Any], decision: Decision) -> Considered:

@@ -19,7 +19,7 @@ from b24tools.render.links import link_task, task_url
 LATE = "bold red"
 
 if TYPE_CHECKING:
-    from b24tools.assignment.report import OrderResult, TaskResult
+    from b24tools.assignment.report import Bottleneck, OrderResult, TaskResult
 
 
 def data(results: Sequence[OrderResult], zone: ZoneInfo) -> list[dict[str, Any]]:
@@ -34,10 +34,15 @@ def data(results: Sequence[OrderResult], zone: ZoneInfo) -> list[dict[str, Any]]
             "late_s": order.late_s,
             "late_work_s": order.promise.late_s if order.promise else 0,
             "promise": order.promise.day.isoformat() if order.promise else None,
-            "bottleneck": asdict(order.promise.bottleneck) if order.promise and order.promise.bottleneck else None,
+            "bottleneck": order.promise and order.promise.bottleneck and _bottleneck_data(order.promise.bottleneck),
         }
         for order in results
     ]
+
+
+def _bottleneck_data(bottleneck: Bottleneck) -> dict[str, Any]:
+    until = bottleneck.away_until
+    return asdict(bottleneck) | {"away_until": until.isoformat() if until else None}
 
 
 def _task_data(task: TaskResult, zone: ZoneInfo) -> dict[str, Any]:
@@ -79,7 +84,7 @@ def print_orders(
             folding = [Column(title, overflow="fold") for title in (_("Position"), _("Person"))]
             rows = [_task_row(task, zone, portal_url, now, screen) for task in order.tasks]
             screen.print_table([*folding, *map(Column, titles)], rows)
-        for remark, style in _remarks(order):
+        for remark, style in _remarks(order, zone, now):
             screen.print(remark, style)
     if screen.is_terminal and any(task.task_id for order in results for task in order.tasks):
         messenger.info(_("A task opens at {url}").format(url=task_url(portal_url, _("NUMBER"))))
@@ -99,6 +104,8 @@ def describe_outcome(outcome: str) -> str:
         "skipped": _("stays"),
         "superseded": _("left out"),
         "cut": _("cut off"),
+        "cancelled": _("cancelled"),
+        "renewed": _("taken up again"),
     }
     return words.get(outcome, outcome)
 
@@ -126,11 +133,16 @@ def _describe_bottleneck(order: OrderResult) -> str:
     if order.promise is None or order.promise.bottleneck is None or order.outcome == "unchanged":
         return ""
     bottleneck = order.promise.bottleneck
+    name = bottleneck.person or _("somebody")
+    if bottleneck.away_until:
+        name = _("{name} (away until {day})").format(name=name, day=format_date(bottleneck.away_until))
     work = _("{hours} of working time").format(hours=format_work(bottleneck.work_s))
     if bottleneck.wait_s:
-        work = _("{wait} of working time until somebody is free for it, then {hours}").format(
-            wait=format_work(bottleneck.wait_s), hours=format_work(bottleneck.work_s)
+        work = _("{wait} of working time until {name} is free for it, then {hours}").format(
+            wait=format_work(bottleneck.wait_s), name=name, hours=format_work(bottleneck.work_s)
         )
+    elif bottleneck.away_until:
+        work = f"{work}, {name}"
     if not order.promise.late_s:
         return _('Most time goes to "{position}": {work}.').format(position=bottleneck.position, work=work)
     return _('"{position}" holds it up: {work}. The earliest day to promise is {day}.').format(
@@ -162,10 +174,14 @@ def _task_row(task: TaskResult, zone: ZoneInfo, portal_url: str, now: datetime, 
     ]
 
 
-def _remarks(order: OrderResult) -> Iterator[tuple[str, str]]:
+def _remarks(order: OrderResult, zone: ZoneInfo, now: datetime) -> Iterator[tuple[str, str]]:
     """Yield warnings and errors with their styles; what several lines have in common comes once."""
     positions: dict[tuple[str, str], list[str]] = {}
     for task in order.tasks:
+        if task.ready and task.end and task.ready > task.end:
+            end, ready = (format_moment(moment, zone, now) for moment in (task.end, task.ready))
+            remark = _("planned until {end}, will be ready {ready}").format(end=end, ready=ready)
+            positions.setdefault((remark, "yellow"), []).append(task.position)
         for warning in task.warnings:
             positions.setdefault((warning, "yellow"), []).append(task.position)
         if task.error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -106,7 +106,7 @@ def print_orders(listing: Listing, zone: ZoneInfo, now: datetime, screen: Screen
     On a narrow terminal that comes below, where it needs no column.
     """
     screen = screen or Screen()
-    is_narrow = screen.is_terminal and screen.width < WIDE
+    is_narrow, today = screen.is_terminal and screen.width < WIDE, now.astimezone(zone).date()
     columns = [
         Column(_("Order")),
         Column(_("Customer"), overflow="fold"),
@@ -126,7 +126,7 @@ def print_orders(listing: Listing, zone: ZoneInfo, now: datetime, screen: Screen
             (format_day(ready_at(order), zone, now), STYLES.get(order.state, "")),
             _("{done} of {of}").format(done=order.done, of=order.of),
             (describe_state(order, with_time=True), STYLES.get(order.state, "")),
-            describe_hold_up(order.holds_up) if order.holds_up else "",
+            describe_hold_up(order.holds_up, today) if order.holds_up else "",
         ]
         for order in listing.orders
     ]
@@ -139,7 +139,7 @@ def print_orders(listing: Listing, zone: ZoneInfo, now: datetime, screen: Screen
             screen.print()
             screen.print(_("Holds it up"), "bold")
         if order.holds_up:
-            screen.print(f"{order.row.number}: {describe_hold_up(order.holds_up)}")
+            screen.print(f"{order.row.number}: {describe_hold_up(order.holds_up, today)}")
     print_warnings(listing, screen)
 
 
@@ -154,7 +154,8 @@ def print_details(
         state, *rest = _list_headline(order, zone, now)
         screen.print([(state, STYLES.get(order.state, "")), "".join(f"; {part}" for part in rest)], "bold")
         if order.holds_up:
-            screen.print(_("Holds it up: {reason}").format(reason=describe_hold_up(order.holds_up)))
+            reason = describe_hold_up(order.holds_up, now.astimezone(zone).date())
+            screen.print(_("Holds it up: {reason}").format(reason=reason))
         columns = [
             Column(_("Position"), overflow="fold"),
             Column(_("Person"), overflow="fold"),
@@ -179,7 +180,11 @@ def print_warnings(listing: Listing, screen: Screen) -> None:
 
 def describe_state(order: OrderStanding, *, with_time: bool = False) -> str:
     """Say how an order stands; by how much it is late only `with_time`."""
-    if order.state == standing.OVER and order.row.ended == ENDED_CANCELLED and order.done < order.of:
+    if order.state == standing.OVER and not order.of:
+        return _("without operations")
+    if order.row.ended == ENDED_CANCELLED and order.state != standing.OVER:
+        return _("cancelled, but not over")
+    if order.row.ended == ENDED_CANCELLED and order.done < order.of:
         return _("cancelled")
     if order.state == standing.LATE and with_time and order.late_s:
         return _("late by {duration}").format(duration=format_duration(order.late_s))
@@ -192,9 +197,10 @@ def describe_state(order: OrderStanding, *, with_time: bool = False) -> str:
     return words[order.state]
 
 
-def describe_hold_up(held: HoldUp) -> str:
-    """Say in words what an order waits for, with the person's name."""
-    day = f"{held.until:%d.%m}" if held.until else ""
+def describe_hold_up(held: HoldUp, today: date | None = None) -> str:
+    """Say in words what an order waits for, with the name; the year where it is not today's, or that is not known."""
+    until = held.until
+    day = until.strftime("%d.%m" if today and today.year == until.year else "%d.%m.%Y") if until else ""
     words = {
         standing.AWAY: _("{name} is away until {day}"),
         standing.GONE: _("{name} does not work there any more"),
@@ -202,8 +208,9 @@ def describe_hold_up(held: HoldUp) -> str:
         standing.BEHIND: _("{name} is behind the plan"),
         standing.DEFERRED: _("the task of {name} is deferred"),
         standing.OUTSIDE: _("the task was given to somebody outside production: when it is done is not known"),
+        standing.MOVED: _("somebody has put the task of {name} later"),
         standing.MISSING: _("the task was deleted on the portal"),
-        standing.UNWRITTEN: _("no task was made: send the order again"),
+        standing.UNWRITTEN: _("no task was made: see history, then send the order again"),
         standing.WORK: _("{name} has the longest work"),
     }
     reason = words[held.reason].format(name=held.person or "?", day=day)

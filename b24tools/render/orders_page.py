@@ -69,7 +69,7 @@ def _render_table(orders: Sequence[OrderStanding], view: View) -> Html:
             format_day(promised_at(order, zone), zone, now),
             format_day(ready_at(order), zone, now),
             _("{done} of {of}").format(done=order.done, of=order.of),
-            describe_hold_up(order.holds_up) if order.holds_up else "",
+            describe_hold_up(order.holds_up, now.astimezone(zone).date()) if order.holds_up else "",
         ]
         link = element("a", row.number, href=view.link_to("plan", order=row.id))
         rest = render_cells(titles[1:], cells, SHORT)

@@ -177,7 +177,9 @@ def _row_of_order(order: OrderStanding, axis: gantt.Axis, view: View, *, is_open
         ),
     ]
     if order.holds_up:
-        parts.append(element("div", describe_hold_up(order.holds_up), class_="holds"))
+        parts.append(
+            element("div", describe_hold_up(order.holds_up, view.now.astimezone(view.zone).date()), class_="holds")
+        )
     parts.append(_list_operations(order, described, view, is_open=is_open))
     parts.append(
         element(

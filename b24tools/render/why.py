@@ -55,6 +55,7 @@ def _now_data(now: Now, zone: ZoneInfo) -> dict[str, Any]:
         "start": to_text(now.start, zone),
         "finish": to_text(now.finish, zone),
         "closed_at": to_text(now.closed_at, zone),
+        "deleted": now.is_deleted,
     }
 
 
@@ -216,6 +217,10 @@ def _tell_now(why: Why, zone: ZoneInfo) -> list[str]:
     text = _("By now it is {name}'s, from {start} to {finish}, as b24tools wrote it last.")
     if now.closed_at is not None:
         text = _("It was closed on {closed}, by {name}.")
+    elif now.is_deleted:
+        text = _("By now it is not on the portal any more, as `orders` saw on {seen}.")
+    elif now.seen_at is not None and now.finish is not None:
+        text = _("By now it is {name}'s, from {start} to {finish}, as `orders` saw on {seen}.")
     elif now.seen_at is not None:
         text = _("By now it is {name}'s, as `orders` saw on {seen}.")
     people = {person.id: person.name for person in why.candidates} | {now.responsible_id: now.name}

@@ -76,6 +76,7 @@ class Workload:
         self._step_s = step_s
         self._usual = Timeline(calendar, (), self.now)
         self._timelines = {id(calendar): self._usual}  # by the id of the calendar, which the workers keep alive
+        self._usual_lines: dict[tuple[int, datetime], Timeline] = {}  # likewise, by their origins
         self._workers = {worker.id: worker for worker in workers}
         self._is_uniform = all(worker.calendar is None and worker.rate <= 1 for worker in self._workers.values())
         self._times: dict[int, PersonTime] = {}
@@ -256,6 +257,15 @@ class Workload:
         """Return a person's own calendar, or everybody's."""
         worker = self._workers.get(worker_id)
         return (worker and worker.calendar) or self.calendar
+
+    def usual_line(self, worker_id: int, since: datetime) -> Timeline:
+        """Return the working time of a person who is never away, from this moment or a little before; shared by all."""
+        calendar = self.calendar_of(worker_id)
+        origin = since.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        line = self._usual_lines.get((id(calendar), origin))
+        if line is None:
+            line = self._usual_lines[id(calendar), origin] = Timeline(calendar, (), origin)
+        return line
 
     def tasks_of(self, worker_id: int) -> list[tuple[OpenTask, Interval]]:
         """List a person's open tasks with when they are done, in that sequence. Raises KeyError as `choose`."""

@@ -44,7 +44,13 @@ def make_examples(today: date) -> dict[str, Any]:
         "late_s": 0,
         "late_work_s": 0,
         "promise": day(1),
-        "bottleneck": {"position": "Сварщик", "wait_s": 0, "work_s": 13200},
+        "bottleneck": {
+            "position": "Сварщик",
+            "wait_s": 0,
+            "work_s": 13200,
+            "person": "Павел Исаев",
+            "away_until": None,
+        },
     }
     standing = {
         **name,

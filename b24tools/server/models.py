@@ -22,7 +22,8 @@ OrderOutcome = TypeAliasType(
 )
 OrderState = TypeAliasType("OrderState", Literal["open", "at_risk", "late", "done"])
 HoldUpReason = TypeAliasType(
-    "HoldUpReason", Literal["away", "gone", "busy", "behind", "deferred", "outside", "missing", "unwritten", "work"]
+    "HoldUpReason",
+    Literal["away", "gone", "busy", "behind", "deferred", "outside", "moved", "missing", "unwritten", "work"],
 )
 TaskStatus = TypeAliasType(
     "TaskStatus",
@@ -118,6 +119,8 @@ class OrderBottleneck(Shape):
     position: str = about("The position that does it, as 1C names it.")
     wait_s: int = about("Seconds until somebody has time for it.")
     work_s: int = about("Seconds from then to its end.")
+    person: str | None = about("The name of whoever has it.")
+    away_until: date | None = about("The last day of an absence that takes half of this time or more.")
 
 
 class AssignedOrder(Shape):

@@ -116,9 +116,10 @@ class TaskNow(Shape):
     """Who has a task by now, or closed it, as far as the database knows."""
 
     responsible: PersonInCharge = about("Who has it, or closed it.")
-    start: Moment = about("When its work begins, as written last; null where somebody else has it since.")
-    finish: Moment = about("When its work is done, as written last; null where somebody else has it since.")
+    start: Moment = about("When its work begins, as written or moved last; null where somebody else has it since.")
+    finish: Moment = about("When its work is done, as written or moved last; null where somebody else has it since.")
     closed_at: Moment = about("When it was closed; null where that is not known.")
+    deleted: bool = about("It is not on the portal any more.")
 
 
 class Decision(Shape):

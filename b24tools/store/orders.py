@@ -263,8 +263,9 @@ class Orders:
     ) -> None:
         """Save how orders stand, by id, and whether they are over; what differs from before takes a new number.
 
-        Another reason for what holds an order up, and names, are no news. An order that is not any more as it was
-        `seen` stays. The numbers never fall behind the clock: after a restored backup they do not come a second time.
+        Another reason for what holds an order up, plans moved by hand, and names are no news. An order that is not any
+        more as it was `seen` stays. The numbers never fall behind the clock: after a restored backup they do not come a
+        second time.
         """
         with self._db.transaction():
             last = number = self.last_change()
@@ -277,7 +278,7 @@ class Orders:
                     text = json.dumps(standing, ensure_ascii=False)
                     self._db.execute("UPDATE orders SET standing = ? WHERE id = ?", [text, order_id])
                 sides = row.standing, standing
-                old, new = ({**side, "holds_up": (side.get("holds_up") or ())[:2], "names": None} for side in sides)
+                old, new = (dict(s, holds_up=(s.get("holds_up") or ())[:2], plans=0, names=0) for s in sides)
                 if old != new:
                     number = max(number + 1, int(now.timestamp()))
                     sql = "UPDATE orders SET changed_no = ?, changed_at = ? WHERE id = ?"

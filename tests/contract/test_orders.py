@@ -14,7 +14,19 @@ import pytest
 from rich.console import Console
 
 from b24tools import context
-from b24tools.assignment.standing import AWAY, BEHIND, BUSY, DEFERRED, GONE, MISSING, OUTSIDE, UNWRITTEN, WORK, HoldUp
+from b24tools.assignment.standing import (
+    AWAY,
+    BEHIND,
+    BUSY,
+    DEFERRED,
+    GONE,
+    MISSING,
+    MOVED,
+    OUTSIDE,
+    UNWRITTEN,
+    WORK,
+    HoldUp,
+)
 from b24tools.cli import app
 from b24tools.core import database_url, i18n
 from b24tools.jobs import orders as jobs_orders
@@ -99,9 +111,11 @@ def test_the_tables(story: tuple[Works, list[int]], language: str) -> None:
 
 def test_every_reason_has_its_words_and_its_code() -> None:
     """With the person's name, and the last day of the absence."""
-    reasons = (AWAY, GONE, BUSY, BEHIND, DEFERRED, OUTSIDE, MISSING, UNWRITTEN, WORK)
-    until = date(2026, 11, 30)
-    texts = [render_orders.describe_hold_up(HoldUp("Сварщик", "Павел Исаев", reason, until)) for reason in reasons]
+    reasons = (AWAY, GONE, BUSY, BEHIND, DEFERRED, OUTSIDE, MOVED, MISSING, UNWRITTEN, WORK)
+    held = [HoldUp("Сварщик", "Павел Исаев", reason, date(2026, 11, 30)) for reason in reasons]
+    texts = [render_orders.describe_hold_up(one, date(2026, 11, 23)) for one in held]
+    other = [render_orders.describe_hold_up(held[0], today) for today in (date(2025, 12, 23), None)]
+    assert ["Сварщик - Павел Исаев is away until 30.11.2026"] * 2 == other
     assert [
         "Сварщик - Павел Исаев is away until 30.11",
         "Сварщик - Павел Исаев does not work there any more",
@@ -109,8 +123,9 @@ def test_every_reason_has_its_words_and_its_code() -> None:
         "Сварщик - Павел Исаев is behind the plan",
         "Сварщик - the task of Павел Исаев is deferred",
         "Сварщик - the task was given to somebody outside production: when it is done is not known",
+        "Сварщик - somebody has put the task of Павел Исаев later",
         "Сварщик - the task was deleted on the portal",
-        "Сварщик - no task was made: send the order again",
+        "Сварщик - no task was made: see history, then send the order again",
         "Сварщик - Павел Исаев has the longest work",
     ] == texts
     for reason in reasons:
@@ -156,6 +171,31 @@ def test_what_is_ready_at_midnight_is_ready_for_the_day_before(works: Works) -> 
     text = render_orders.to_csv(replace(listing, orders=tuple(orders)), MOSCOW)
     assert "24.11.2026" == text.splitlines()[1].split(";")[4]
     assert write_changes(orders, MOSCOW).endswith(", ready 24.11.2026")
+
+
+def test_a_cancelled_order_that_is_not_over_does_not_look_healthy(works: Works) -> None:
+    """Somebody has begun one of its tasks; also to whoever reads the table, CSV, or a digest."""
+    lines = [("Сварщик", 60.0), ("Монтажник", 60.0)]
+    (result,) = works.assign(make_order(lines, wanted=at(30)))
+    works.portal.act("tasks.task.start", {"taskId": result.tasks[0].task_id}, user_id=1)
+    works.assign(make_order(lines, wanted=at(30), called_off=True))
+    with works.tools() as tools:
+        listing = jobs_orders.list_orders(tools, rules())
+    (one,) = listing.orders
+    assert ("open", "cancelled, but not over") == (one.state, render_orders.describe_state(one, with_time=True))
+    works.portal.act("tasks.task.complete", {"taskId": result.tasks[0].task_id}, user_id=1)
+    with works.tools() as tools:
+        (one,) = jobs_orders.list_orders(tools, rules(), states=jobs_orders.STATES).orders
+    assert ("done", "cancelled", 1) == (one.state, render_orders.describe_state(one, with_time=True), one.done)
+
+
+def test_an_order_with_an_empty_costing_is_not_called_done(works: Works) -> None:
+    """It never had anything to do: the table, CSV and a digest say so."""
+    works.assign(make_order([]))
+    with works.tools() as tools:
+        (one,) = jobs_orders.list_orders(tools, rules(), states=jobs_orders.STATES).orders
+    assert ("done", 0, 0, "without operations") == (one.state, one.done, one.of, render_orders.describe_state(one))
+    assert "• 1Ц-00000100, without operations, 0 of 0" in write_changes([one], MOSCOW)
 
 
 # the command

@@ -212,3 +212,22 @@ def test_orders_of_before_are_there_with_their_last_time(tmp_path: Path) -> None
     assert ("2026-11-21T11:00:00+03:00", "1", "created", "assign", "") == (
         seen["at"], seen["order"], seen["outcome"], seen["command"], seen["by"],
     )  # fmt: skip
+
+
+def test_the_history_says_that_1c_has_cancelled_an_order_and_taken_it_up_again(works: Works) -> None:
+    """Also where nothing could be put off, because it is begun; what is sent once more is as it was."""
+    two = [("Сварщик", 60.0), ("Монтажник", 60.0)]
+    send(works, order(two))
+    begun, other = (task.id for task in works.portal.tasks if task.xml_id)
+    for called_off in (True, True, False):
+        send(works, order(two, called_off=called_off))
+    works.portal.act("tasks.task.start", {"taskId": begun}, user_id=1)
+    works.portal.act("tasks.task.start", {"taskId": other}, user_id=1)
+    for called_off in (True, False):
+        send(works, order(two, called_off=called_off))
+    lines = [line("updated", begun), line("updated", other, "Монтажник")]
+    expected = [("cancelled", lines), ("unchanged", []), ("renewed", lines), ("cancelled", []), ("renewed", [])]
+    assert expected == [(entry["outcome"], entry["tasks"]) for entry in found(works)[1:]]
+    send(works, order(two, called_off=True))
+    send(works, order(two, done=True))
+    assert ["cancelled", "completed"] == [entry["outcome"] for entry in found(works)[-2:]]

@@ -177,3 +177,73 @@ def test_only_a_change_takes_a_number(works: Works, people: dict[str, int]) -> N
     assert {"1": first["1"]} == save()
     with works.tools() as tools:
         assert first["2"] < tools.store.orders.last_change() == tools.store.orders.find("2")[0].changed_no
+
+
+def test_who_makes_most_of_the_delay_holds_it_up(works: Works, people: dict[str, int]) -> None:
+    """Nobody has pressed "start" yet; the assembler is away for weeks, under the slot or behind it."""
+    send(works, 1, ("Раскрой", 480), ("Сборка", 60), wanted=at(26))
+    works.clock.now = at(23, 9, 5)
+    behind = HoldUp("Раскрой", "Иван Раскрой", "behind")
+    works.portal.add_absence(people["Сборка"], date(2026, 11, 24), date(2026, 12, 11))
+    away = HoldUp("Сборка", "Иван Сборка", "away", date(2026, 12, 11))
+    assert ("late", 0, datetime(2026, 12, 14, 10, tzinfo=MOSCOW), away) == shown(works)["1"]
+    works.clock.now = at(23, 18)
+    assert away == shown(works)["1"][3]
+    works.portal.absences.clear()
+    works.portal.add_absence(people["Сборка"], date(2026, 11, 25), date(2026, 11, 25))
+    works.clock.now = at(24, 15)
+    assert ("at_risk", behind) == (shown(works)["1"][0], shown(works)["1"][3])
+
+
+def test_a_delay_behind_an_absence_is_the_absence(works: Works, people: dict[str, int]) -> None:
+    """The slot is over before it; other work pushes the task behind it."""
+    send(works, 1, ("Раскрой", 480), wanted=at(23))
+    send(works, 2, ("Раскрой", 480), wanted=at(24))
+    works.portal.add_absence(people["Раскрой"], date(2026, 11, 25), date(2026, 12, 11))
+    works.clock.now = at(24, 8)
+    away = HoldUp("Раскрой", "Иван Раскрой", "away", date(2026, 12, 11))
+    expected = {"1": ("late", 0, at(24, 18), HoldUp("Раскрой", "Иван Раскрой", "behind"))}
+    assert expected | {"2": ("late", 0, datetime(2026, 12, 14, 18, tzinfo=MOSCOW), away)} == shown(works)
+    works.portal.absences.clear()
+    assert HoldUp("Раскрой", "Иван Раскрой", "busy") == shown(works)["2"][3]
+
+
+def test_what_waits_has_its_own_delay_too(works: Works, people: dict[str, int]) -> None:
+    """The cutter is five minutes behind; the assembler has been given two days of other work."""
+    send(works, 1, ("Раскрой", 240), ("Сборка", 60), wanted=at(24))
+    works.clock.now = at(23, 9, 5)
+    other = works.portal.add_task("Помочь складу", responsible=people["Сборка"], time_estimate=16 * 3600)
+    works.portal.act("tasks.task.start", {"taskId": other.id}, user_id=1)
+    busy = HoldUp("Сборка", "Иван Сборка", "busy")
+    assert ("late", 0, at(25, 10, 5), busy) == shown(works)["1"]
+
+
+def test_a_late_order_stays_late_when_somebody_has_the_rest_outside(works: Works, people: dict[str, int]) -> None:
+    """When it is ready is not known any more, and that is why; that it is late is known."""
+    _cut, assembled = send(works, 1, ("Раскрой", 960), ("Сборка", 60), wanted=at(23))
+    assert ("late", 0, at(25, 10), HoldUp("Раскрой", "Иван Раскрой", "work")) == shown(works)["1"]
+    office = works.portal.add_department("Контора")
+    outsider = works.portal.add_user("Анна", "Контора", departments=[office.id]).id
+    works.portal.act("tasks.task.delegate", {"taskId": assembled, "userId": outsider}, user_id=1)
+    outside = HoldUp("Сборка", None, "outside")
+    assert ("late", 0, None, outside) == shown(works)["1"]
+    works.clock.now = at(23, 12)
+    assert ("late", 0, None, outside) == shown(works)["1"]
+
+
+def test_a_task_that_somebody_has_put_later_holds_it_up(works: Works, people: dict[str, int]) -> None:
+    """Its person has nothing else to do; the one before it is five minutes behind. A short move is not the reason."""
+    _cut, assembled = send(works, 1, ("Раскрой", 240), ("Сборка", 60), wanted=at(24))
+
+    def move(day: int, hour: int) -> None:
+        fields = {"START_DATE_PLAN": at(day, hour).isoformat(), "END_DATE_PLAN": at(day, hour + 1).isoformat()}
+        works.portal.act("tasks.task.update", {"taskId": assembled, "fields": fields}, user_id=1)
+
+    move(26, 10)
+    moved = HoldUp("Сборка", "Иван Сборка", "moved")
+    assert ("late", 0, at(26, 11), moved) == shown(works)["1"]
+    works.clock.now = at(23, 9, 5)
+    assert ("late", 0, at(26, 11), moved) == shown(works)["1"]
+    move(23, 15)
+    works.clock.now = at(24, 9)
+    assert ("at_risk", 0, at(24, 15), HoldUp("Раскрой", "Иван Раскрой", "behind")) == shown(works)["1"]

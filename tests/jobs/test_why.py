@@ -222,6 +222,7 @@ def test_who_has_the_task_by_now_is_said_where_the_database_knows(works: Works) 
     works.portal.tasks[task].responsible = second
     look_at_orders(works)
     moved = {"responsible": {"id": second, "name": "Иван Второй"}, "start": None, "finish": None, "closed_at": None}
+    moved |= {"deleted": False}
     assert (moved, ["By now it is Иван Второй's, as `orders` saw on 23.11 07:02."]) == find_now(works, task)
     with works.tools() as tools, tools.store.transaction():
         for seen_at in (at(23, 6), works.clock.now):  # before the decision nothing was seen of its task
@@ -255,12 +256,31 @@ def test_a_closing_of_the_chosen_person_and_a_longer_plan_differ_from_the_decisi
     task = works.assign(order([("Резчик", 60)]))[0].tasks[0].task_id or 0
     works.assign(order([("Резчик", 120)]))
     now = {"responsible": {"id": cutter, "name": "Иван Первый"}, "start": "2026-11-23T09:00:00+03:00"}
-    now |= {"finish": "2026-11-23T11:00:00+03:00", "closed_at": None}
+    now |= {"finish": "2026-11-23T11:00:00+03:00", "closed_at": None, "deleted": False}
     said = ["By now it is Иван Первый's, from 23.11 09:00 to 23.11 11:00, as b24tools wrote it last."]
     assert (now, said) == find_now(works, task)
     save_closed(works, task, cutter)
     now |= {"closed_at": "2026-11-23T12:00:00+03:00"}
     assert (now, ["It was closed on 23.11 12:00, by Иван Первый."]) == find_now(works, task)
+    assert (None, []) == find_now(works, task, opted_out=cutter)
+
+
+def test_a_task_that_was_moved_by_hand_or_deleted_is_told(works: Works) -> None:
+    """As `orders` saw it; once another day has made it news, until it is sent or moved anew."""
+    (cutter,) = shop(works, "Первый")
+    task = given(works).task_id or 0
+    look_at_orders(works)
+    fields = {"START_DATE_PLAN": at(24, 10).isoformat(), "END_DATE_PLAN": at(24, 11).isoformat()}
+    works.portal.act("tasks.task.update", {"taskId": task, "fields": fields}, user_id=1)
+    look_at_orders(works)
+    now = {"responsible": {"id": cutter, "name": "Иван Первый"}, "start": "2026-11-24T10:00:00+03:00"}
+    now |= {"finish": "2026-11-24T11:00:00+03:00", "closed_at": None, "deleted": False}
+    said = "By now it is Иван Первый's, from 24.11 10:00 to 24.11 11:00, as `orders` saw on 23.11 07:02."
+    assert (now, [said]) == find_now(works, task)
+    works.portal.act("tasks.task.delete", {"taskId": task}, user_id=1)
+    look_at_orders(works)
+    now |= {"start": "2026-11-23T09:00:00+03:00", "finish": "2026-11-23T10:00:00+03:00", "deleted": True}
+    assert (now, ["By now it is not on the portal any more, as `orders` saw on 23.11 07:03."]) == find_now(works, task)
     assert (None, []) == find_now(works, task, opted_out=cutter)
 
 

@@ -142,6 +142,7 @@ class LivingPlant:
                 minute(task.date_start),
                 minute(task.closed_at),
                 ours=(task.xml_id or "").startswith("1c:"),
+                is_abandoned=not self.portal.users[task.responsible].active,
             )
             for task in self.portal.tasks
         }

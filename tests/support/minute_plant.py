@@ -49,6 +49,7 @@ class PlantTask:
     begun_at: int | None = None
     closed_at: int | None = None
     ours: bool = False
+    is_abandoned: bool = False  # its person has left
 
     @property
     def is_laid(self) -> bool:
@@ -250,7 +251,8 @@ class MinutePlant:
                 done += order.is_ended and not order.is_cancelled
             elif task.is_laid:
                 over = False
-                ends.append(self.end_of(task) or 0)
+                is_known &= not task.is_abandoned
+                ends += [] if task.is_abandoned else [self.end_of(task) or 0]
             elif task.status == DEFERRED:
                 is_known &= order.is_cancelled
                 over &= order.is_cancelled
@@ -262,7 +264,7 @@ class MinutePlant:
         state = "open"
         if over:
             state = "done"
-        elif late or (finish is None and order.late_from is not None and self.now > order.late_from):
+        elif late or (finish is None and order.late_from is not None and max([self.now, *ends]) > order.late_from):
             state = "late"
         elif finish is None or (order.promised is not None and (finish - 1) // DAY > order.promised):
             state = "at_risk"

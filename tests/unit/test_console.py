@@ -81,9 +81,11 @@ ORDERS = (
         ),
         finish=at(23, 12, 40),
         wanted=at(23, 23, 59),
-        promise=Promise(at(23, 12, 40), date(2026, 11, 23), 0, Bottleneck("Слесарь [пятого разряда]", 0, 13_200)),
+        promise=Promise(
+            at(23, 12, 40), date(2026, 11, 23), 0, Bottleneck("Слесарь [пятого разряда]", 0, 13_200, "Ян Рад")
+        ),
     ),
-    OrderResult("3", "3", "unchanged", (task("Сварщик", "unchanged"),), finish=at(23, 12, 40)),
+    OrderResult("3", "3", "unchanged", (task("Сварщик", "unchanged", ready=at(23, 17)),), finish=at(23, 17)),
     OrderResult("4", "4", "completed", (task("Сварщик", "completed"),), finish=at(23, 12, 40), wanted=at(4, 23)),
     OrderResult(
         "5",
@@ -93,7 +95,12 @@ ORDERS = (
         finish=at(27, 12, 40),
         wanted=at(23, 23, 59),
         late_s=304_800,
-        promise=Promise(at(27, 12, 40), date(2026, 11, 27), 99_600, Bottleneck("Сварщик", 104_400, 13_200)),
+        promise=Promise(
+            at(27, 12, 40),
+            date(2026, 11, 27),
+            99_600,
+            Bottleneck("Сварщик", 104_400, 13_200, "Павел Исаев", date(2026, 11, 26)),
+        ),
     ),
     OrderResult("6", "6", "unchanged", (), warnings=("Калькуляция: the list is empty",)),
 )
@@ -235,7 +242,13 @@ def test_the_json_of_an_order() -> None:
     } == {name: value for name, value in data.items() if name != "tasks"}
     assert "2026-11-23T09:00:00+03:00" == data["tasks"][0]["start"]
     assert json.dumps(data)
-    held_up = {"position": "Сварщик", "wait_s": 104_400, "work_s": 13_200}
+    held_up = {
+        "position": "Сварщик",
+        "wait_s": 104_400,
+        "work_s": 13_200,
+        "person": "Павел Исаев",
+        "away_until": "2026-11-26",
+    }
     assert {"late_work_s": 99_600, "promise": "2026-11-27", "bottleneck": held_up} == {
         name: assign.data(ORDERS[4:5], MOSCOW)[0][name] for name in ("late_work_s", "promise", "bottleneck")
     }

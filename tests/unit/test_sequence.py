@@ -127,7 +127,7 @@ def test_an_operation_whose_forerunner_is_behind_ends_later_than_planned(works: 
     second = works.assign(order(lines), route=ABC)[0].tasks[1]
     works.clock.now = at(23, 13, 30)
     again = works.assign(order(lines), route=ABC)[0]
-    expected = Promise(at(24, 10), date(2026, 11, 24), 0, Bottleneck("Раскрой", 0, 4 * 3600))
+    expected = Promise(at(24, 10), date(2026, 11, 24), 0, Bottleneck("Раскрой", 0, 4 * 3600, "Иван Раскрой"))
     assert (at(24, 10), expected, "unchanged") == (again.finish, again.promise, again.outcome)
     third = works.assign(order([*lines, ("Упаковка", 60)]), route=ABC, dry_run=True)[0].tasks[2]
     assert (at(24, 10), at(24, 11)) == (third.start, third.end)
@@ -193,7 +193,7 @@ def promised(works: Works, lines: Any, **changes: Any) -> Promise | None:
 def test_an_order_in_time_is_promised_for_its_last_operation(works: Works) -> None:
     """Late by nothing; the longest of what decides is named."""
     shops(works, *ABC)
-    expected = Promise(at(24, 12), date(2026, 11, 24), 0, Bottleneck("Сборка", 0, 8 * 3600))
+    expected = Promise(at(24, 12), date(2026, 11, 24), 0, Bottleneck("Сборка", 0, 8 * 3600, "Иван Сборка"))
     promise = promised(works, [("Раскрой", 120), ("Сборка", 480), ("Упаковка", 60)], route=ABC, wanted=at(27))
     assert expected == promise
 
@@ -217,7 +217,7 @@ def test_waiting_makes_a_bottleneck_too(works: Works) -> None:
     _cutter, fitter, _packer = shops(works, *ABC)
     works.portal.add_task("Чужая", responsible=fitter, creator=1, time_estimate=16 * 3600)
     promise = promised(works, [("Раскрой", 180), ("Сборка", 60), ("Упаковка", 240)], route=ABC)
-    assert Bottleneck("Сборка", 13 * 3600, 3600) == (promise and promise.bottleneck)
+    assert Bottleneck("Сборка", 13 * 3600, 3600, "Иван Сборка") == (promise and promise.bottleneck)
 
 
 def test_sent_again_an_order_is_promised_with_all_that_stands_before_it(works: Works) -> None:
@@ -235,7 +235,7 @@ def test_nobody_waits_for_the_next_whole_step(works: Works) -> None:
     shops(works, "Раскрой")
     works.clock.now = at(23, 10, 1)
     promise = promised(works, [("Раскрой", 60)])
-    assert Bottleneck("Раскрой", 0, 3600) == (promise and promise.bottleneck)
+    assert Bottleneck("Раскрой", 0, 3600, "Иван Раскрой") == (promise and promise.bottleneck)
 
 
 def test_only_what_decides_the_end_is_a_bottleneck(works: Works) -> None:
@@ -243,7 +243,7 @@ def test_only_what_decides_the_end_is_a_bottleneck(works: Works) -> None:
     shops(works, *ABC, "Склад")
     lines = [("Раскрой", 210), ("Сборка", 180), ("Склад", 300)]
     promise = promised(works, lines, route=ABC)
-    assert Bottleneck("Раскрой", 0, 210 * 60) == (promise and promise.bottleneck)
+    assert Bottleneck("Раскрой", 0, 210 * 60, "Иван Раскрой") == (promise and promise.bottleneck)
 
 
 @pytest.mark.parametrize("lines", [[], [("Раскрой", 60), ("Нет такой", 60)]])
