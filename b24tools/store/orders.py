@@ -263,9 +263,8 @@ class Orders:
     ) -> None:
         """Save how orders stand, by id, and whether they are over; what differs from before takes a new number.
 
-        Another reason for what holds an order up, plans moved by hand, and names are no news. An order that is not any
-        more as it was `seen` stays. The numbers never fall behind the clock: after a restored backup they do not come a
-        second time.
+        Another reason for what holds an order up, plans moved by hand, and names are no news. What is not as it was
+        `seen` stays. The numbers never fall behind the clock: after a restored backup none comes a second time.
         """
         with self._db.transaction():
             last = number = self.last_change()
