@@ -48,6 +48,7 @@ class Writer:
         self._client = tools.client
         self._store = tools.store
         self._clock = tools.clock
+        self._origin = tools.origin
         self._rules = rules
         self._titles = titles
         self._ledger = Ledger(tools.store, tools.clock)
@@ -62,7 +63,7 @@ class Writer:
         A plan has its own error. Raises only what stops the machine itself.
         """
         lines = [Line(plan) for plan in plans]
-        self._ledger.note_plans(orders, plans)
+        self._ledger.note_plans(orders, plans, self._origin)
         self._choose_spares([line for line in lines if line.plan.others and line.plan.error is None])
         busy = [line for line in lines if line.plan.writes or line.spare]
         self._workspace.leave_out_attached(busy)

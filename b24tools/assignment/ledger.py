@@ -12,12 +12,14 @@ from typing import Any
 
 from b24tools.assignment import recovery
 from b24tools.assignment.plan import ADD, DEFER, UPDATE, PlannedTask, decision_of
-from b24tools.assignment.tools import RunClock
+from b24tools.assignment.report import DRY_RUN
+from b24tools.assignment.tools import Origin, RunClock
 from b24tools.assignment.writes import Line, Mark, Write, mark_of
 from b24tools.core.models import Status, Task
 from b24tools.core.timestamps import to_text
 from b24tools.onec.order import Order
 from b24tools.store import Store
+from b24tools.store.history import CUT, Entry
 from b24tools.store.orders import LedgerFile, LedgerTask, LostWrite
 
 UNSHOWN = ("DESCRIPTION", "DEADLINE_CHANGE_REASON")  # a task is not compared with these
@@ -36,6 +38,8 @@ class Ledger:
         self._rows: list[LedgerTask] = []  # answered, and not yet saved
         self._attached: list[Mark] = []
         self._stored: list[tuple[LedgerFile, datetime]] = []  # what is lost of these before a batch is found by name
+        self._begun: list[tuple[Entry, list[str]]] = []  # orders of which something is written, with those lines
+        self._planned: dict[str, tuple[str, str, int | None]] = {}  # as the history has them
         self.repeated: dict[str, Line] = {}  # lines whose lost request was settled, and which may have been sent again
 
     # before
@@ -51,27 +55,51 @@ class Ledger:
         self._store.orders.save_lines(changed.values())
         return list((rows | changed).values())
 
-    def note_plans(self, orders: Iterable[Order], plans: Sequence[PlannedTask]) -> None:
+    def note_plans(self, orders: Sequence[Order], plans: Sequence[PlannedTask], origin: Origin) -> None:
         """Note that the orders were sent and what is planned; it is on the disk with what is noted before a request.
 
-        And the tasks that an earlier run was cut while making: its request made no other.
+        And the tasks that an earlier run was cut while making: its request made no other. The history has them, and
+        what is planned as long as nobody says what was done.
         """
         adds = [plan for plan in plans if plan.action == ADD and plan.error is None]
         now = self._clock.now()
         with self._store.database.synced_later(), self._store.transaction():
             for order in orders:
                 self._store.orders.save(order.id, order.number, now)
+            found: list[tuple[PlannedTask, Task]] = []
             for plan in plans:
                 known, task = plan.item.known, plan.task
                 if known and task and known.state == "writing":
                     row = replace(known, state="done", task_id=task.id, old_key=_other_key(plan))
                     self._store.orders.save_lines([row])
                     self._store.orders.settle_lost_write(known.key, task.created_at)
+                    found.append((plan, task))
+            for order in orders:
+                made = [(plan, task) for plan, task in found if plan.item.order is order]
+                self._note_found(order, made, now)
+                mine = [plan for plan in plans if plan.item.order is order and plan.writes]
+                self._planned |= {plan.item.key: _in_history(plan, DRY_RUN) for plan in mine}
+                if mine:
+                    entry = Entry(now, origin.command, order.id, order.number, CUT, origin.by)
+                    self._begun.append((entry, [plan.item.key for plan in mine]))
+            self._note_begun()
             self._store.orders.save_lines(
                 replace(_row(plan, "planned", now), writing_since=_unanswered_since(plan)) for plan in adds
             )
             self._store.orders.forget_task_files(plan.item.key for plan in adds)
             self._store.decisions.save((decision_of(plan, now) for plan in adds), self._settled(adds))
+
+    def _note_begun(self) -> None:
+        """Note in the history how far this run has come with each order, should it be cut."""
+        for entry, keys in self._begun:
+            self._store.history.begin(replace(entry, lines=tuple(self._planned[key] for key in keys)))
+
+    def _note_found(self, order: Order, found: Sequence[tuple[PlannedTask, Task]], now: datetime) -> None:
+        """Note in the history which tasks an earlier run has made that could not say so."""
+        lines = tuple(_in_history(plan, "created") for plan, _task in found)
+        at = max((task.created_at for _plan, task in found if task.created_at), default=now)
+        if lines:
+            self._store.history.add(Entry(at, "assign", order.id, order.number, "created", "", lines))
 
     def _settled(self, plans: Iterable[PlannedTask]) -> set[str]:
         """The keys of lines whose earlier writes are all accounted for: no task of them is still to turn up."""
@@ -142,6 +170,7 @@ class Ledger:
         if line.plan.action == ADD or _was_as_written(line.plan):
             row = replace(row, sent_values={**row.sent_values, recovery.ANSWERED_AT: to_text(now)})
         self._rows.append(row)
+        self._planned[line.key] = _in_history(line.plan, line.plan.outcome)
 
     def take_files(self, marks: Iterable[Mark]) -> None:
         """Take it that these files hang on their tasks; it is saved with the next answers."""
@@ -173,6 +202,7 @@ class Ledger:
         with self._store.database.synced_later(), self._store.transaction():
             self._store.orders.save_lines(rows)
             self._store.orders.save_task_files(self._attached, "done")
+            self._note_begun()
             if noted_at and left_at:
                 self._store.orders.forget_lost_writes(answered, noted_at)
                 ends = left_at + timedelta(seconds=recovery.EXECUTES_S)
@@ -208,6 +238,10 @@ class Ledger:
                     )
                 if row != known:
                     self._store.orders.save_lines([row])
+
+
+def _in_history(plan: PlannedTask, outcome: str) -> tuple[str, str, int | None]:
+    return plan.item.line.position, outcome, plan.task.id if plan.task else None
 
 
 def _was_as_written(plan: PlannedTask) -> bool:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from b24tools.assignment.portal_state import PortalState
+from b24tools.bitrix24 import queries
+from b24tools.bitrix24.client import Client
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Person
-from b24tools.core.names import describe_near_manager, matches_person, same_name, suggest_name
+from b24tools.core.names import describe_near_manager, find_people, find_person, matches_person, same_name, suggest_name
 from b24tools.core.org_structure import Match, Staff
 from b24tools.onec.order import Order
+
+LONGEST_NAME = 200  # that the portal is asked for
+
+
+def find_anybody(client: Client, text: str, people: Collection[Person]) -> Person:
+    """Find the one person somebody means: of these, else of all on the portal. Raises ConfigError as `find_person`."""
+    if not find_people(text, people):
+        parts = [part for part in text.split() if not part.isdecimal()] if len(text) <= LONGEST_NAME else []
+        words = dict.fromkeys(word for part in parts for word in (part, part.capitalize()))
+        people = [*people, *(client.ask(queries.people_by_surname(*words)) if words else [])]
+    return find_person(text, people)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,13 @@ def find_order(store: Orders, name: str, folder: Location | None = None) -> Orde
     return rows[0]
 
 
+def warn_of_namesakes(store: Orders, order_id: str, number: str) -> list[str]:
+    """Say which other orders that are not over have the number of this one: it means none of them any more."""
+    ids = [row.id for row in store.find(number) if row.number == number and row.id != order_id and not row.is_over]
+    text = _("another open order has the number {order}, too: {ids}; in b24tools call them by their identifiers")
+    return [text.format(order=number, ids=", ".join(ids))] if ids else []
+
+
 def refuse_several(name: str, ids: Sequence[str]) -> None:
     """Raise SeveralOrders where these orders of a number are more than one."""
     if len(ids) > 1:

@@ -530,7 +530,7 @@ class Planner:
         fallback = self.rules.fallback_user
         problem = self._named.describe_vacancy(position, match)
         if fallback is None:
-            hint = _("Name the department as the position, or set B24_FALLBACK_USER to the id of who gets such work.")
+            hint = _("Name the department as the position, or in people.json (positions), or set B24_FALLBACK_USER.")
             if match.barred or same_name(position) in self.staff.positions.departments:
                 hint = _("Correct people.json, or set B24_FALLBACK_USER to the id of who gets such work.")
             raise errors.B24ToolsError(problem, hint)

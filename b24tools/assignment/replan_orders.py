@@ -15,17 +15,19 @@ from b24tools.assignment.replan import AWAY, GONE, UNFINISHED, WITHOUT, OpenOrde
 from b24tools.assignment.staffing import list_open_tasks, list_workers
 from b24tools.assignment.standing import LineStanding, OrderStanding, Standings, late_since
 from b24tools.assignment.waiting import list_stages
-from b24tools.core.models import Absence, Person
-from b24tools.scheduling.calendar import Interval, Timeline
-from b24tools.scheduling.lane import OpenTask, Worker
+from b24tools.core.models import Absence, Person, Status
+from b24tools.core.org_structure import Match, Staff
+from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline
+from b24tools.scheduling.lane import OpenTask, StagedTask, Worker
 from b24tools.scheduling.workload import Workload
 from b24tools.store import Store
 from b24tools.store.orders import LedgerTask
 
 # Why an operation stays that should move: it is begun, pinned to its person or the fallback, in a flow; somebody has
 # touched its task; its last write was never answered, the database was restored, or 1C has ended the order and its task
-# could not be closed; no other person has time for it
+# could not be closed; its position has no people; none of them has time for it
 BEGUN, PINNED, FLOW, TOUCHED, UNSURE, NO_TIME = "begun", "pinned", "flow", "touched", "unsure", "no_time"
+NOBODY = "nobody"
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,21 @@ def look_at(store: Store, standings: Standings, rows: Mapping[str, LedgerTask], 
     lines: dict[int, tuple[OrderStanding, LineStanding]] = {}
     staying: dict[int, tuple[str, str]] = {}
     orders: list[OpenOrder] = []
+    lines_by_order = [
+        [replace(line, row=rows.get(line.row.key, line.row)) for line in order.lines] for order in standings.orders
+    ]
+    stages_by_order = [list_stages([line.row for line in lines], rules) for lines in lines_by_order]
+    workload.let_wait(
+        [
+            StagedTask(stage, line.task.responsible_id, line.task.id)
+            for line, stage in zip(lines, stages, strict=True)
+            if line.task is not None
+        ]
+        for lines, stages in zip(lines_by_order, stages_by_order, strict=True)
+    )
     for number, order in enumerate(standings.orders):
         operations = []
-        order_lines = [replace(line, row=rows.get(line.row.key, line.row)) for line in order.lines]
-        for line, stage in zip(order_lines, list_stages([line.row for line in order_lines], rules), strict=True):
+        for line, stage in zip(lines_by_order[number], stages_by_order[number], strict=True):
             task = tasks.get(line.task.id) if line.task else None
             if task is None:
                 continue
@@ -81,18 +94,25 @@ def look_at(store: Store, standings: Standings, rows: Mapping[str, LedgerTask], 
                 why_not = why_not or UNSURE
             own = workload.calendar_of(task.responsible_id)
             clock = clocks.setdefault(id(own), Timeline(own, (), now))
-            cause = _why_it_must_move(line, task, people.get(task.responsible_id), wish, workload, clock)
-            sent = line.row.sent_values
-            department = sent.get("department", sent.get("onec", {}).get("department"))
-            match = staff.position(line.row.position, department, rules.excluded)
-            ids = tuple(person.id for person in match.people)
+            cause = _why_it_must_move(task, people.get(task.responsible_id), wish, workload, clock)
+            if line.row.sent_values.get(MOVE):  # cut; the reason that it has still is the better one to say
+                cause = cause or UNFINISHED
+            ids = tuple(person.id for person in match_position(staff, line.row, rules).people)
+            why_not = why_not or ("" if ids else NOBODY)
             if why_not and cause:
                 staying[task.id] = cause, why_not
-            is_free = bool(ids and task.start and task.end and task.start >= wish.frozen and not why_not)
+            is_free = bool(task.start and task.end and task.start >= wish.frozen and not why_not)
             operations.append(Operation(task, stage, ids, is_free, "" if why_not else cause))
         if operations:
             orders.append(_open_order(order, number, operations, standings, wish))
     return Situation(tuple(orders), tuple(workers), tuple(tasks.values()), lines, staying)
+
+
+def match_position(staff: Staff, row: LedgerTask, rules: Rules) -> Match:
+    """Find the department and the people whom the position of a line means."""
+    sent = row.sent_values
+    department = sent.get("department", sent.get("onec", {}).get("department"))
+    return staff.position(row.position, department, rules.excluded)
 
 
 def _without(portal: PortalState, wish: Wish) -> PortalState:
@@ -107,7 +127,7 @@ def _why_it_stays(line: LineStanding, pinned: Collection[str]) -> str:
     row, task = line.row, line.task
     if task is None or row.state != "done" or row.writing_since:
         return UNSURE
-    if not recovery.is_unbegun(task):
+    if task.status not in (Status.NEW, Status.PENDING):  # as `orders` says it
         return BEGUN
     if task.flow_id:
         return FLOW
@@ -116,22 +136,33 @@ def _why_it_stays(line: LineStanding, pinned: Collection[str]) -> str:
     return "" if recovery.is_as_written(row, task) else TOUCHED
 
 
-def _why_it_must_move(
-    line: LineStanding, task: OpenTask, person: Person | None, wish: Wish, workload: Workload, clock: Timeline
-) -> str:
-    if line.row.sent_values.get(MOVE):
-        return UNFINISHED
+def _why_it_must_move(task: OpenTask, person: Person | None, wish: Wish, workload: Workload, clock: Timeline) -> str:
     if person is not None and not person.active:
         return GONE
-    if person is None or task.begun or task.start is None:
+    if person is None or task.start is None:
         return ""
     begins = clock.start_at(clock.worked(task.start))
     lost = workload.lost_under_absences(person.id, task.id)
-    under = [away for away in workload.line_of(person.id).absences if away[0] <= begins < away[1] or away in lost]
+    under = [
+        away
+        for away in workload.line_of(person.id).absences
+        if away[0] <= begins < away[1] or away in lost or _is_behind(task, away, workload, clock)
+    ]
     if not under:
         return ""
     is_wish = wish.without == person.id and wish.away and any(_meet(away, wish.away) for away in under)
     return WITHOUT if is_wish else AWAY
+
+
+def _is_behind(task: OpenTask, away: Interval, workload: Workload, clock: Timeline) -> bool:
+    """Whether the work is planned before an absence that takes working time, and will not be done before it."""
+    if task.end is None or task.end > away[0] or clock.worked(away[0]) == clock.worked(away[1]):
+        return False
+    try:
+        end = workload.end_of(task.responsible_id, task.id)
+    except NoWorkingTime:
+        return True
+    return end is not None and end > away[0]
 
 
 def _meet(span: Interval, other: Interval) -> bool:

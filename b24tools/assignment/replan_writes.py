@@ -28,6 +28,7 @@ from b24tools.core.timestamps import from_text, to_text
 from b24tools.scheduling.lane import OpenTask
 from b24tools.store import Store
 from b24tools.store.decisions import Decision
+from b24tools.store.history import Entry
 from b24tools.store.orders import LedgerTask
 
 MOVED, SKIPPED, FAILED = "moved", "skipped", "failed"
@@ -109,7 +110,19 @@ def settle_moves(store: Store, rows: Iterable[LedgerTask], portal: PortalState, 
         store.orders.save_lines(settled.values())
         for row in taken:
             store.decisions.link_move(row.key, row.task_id or 0)
+        _note_moved(store, taken)
     return settled
+
+
+def _note_moved(store: Store, rows: Iterable[LedgerTask]) -> None:
+    """Note in the history what a run has moved that could not say so."""
+    by_order: dict[str, list[LedgerTask]] = {}
+    for row in rows:
+        by_order.setdefault(row.order_id, []).append(row)
+    for order_id, order in store.orders.read(by_order).items():
+        lines = tuple((row.position, MOVED, row.task_id) for row in by_order[order_id])
+        at = max(from_text(row.sent_values[recovery.ANSWERED_AT]) for row in by_order[order_id])
+        store.history.add(Entry(at, "replan", order_id, order.number, MOVED, "", lines))
 
 
 def drop_marks(store: Store, rows: Iterable[LedgerTask]) -> None:

@@ -124,7 +124,7 @@ class Spans:
         """The span of a task that will be renewed: as planned, or now."""
         if plan.start and plan.end and plan.end > self.now and not is_held_up(plan):
             return plan.start, plan.end
-        line = Timeline(self.calendar, (), self.now)
+        line = Timeline(self.calendar, (), self.workload.now)
         start = line.worked(plan.not_before) if plan.not_before else 0
         work_s = self.rules.work_s(plan.item.line.position, plan.estimate_s)
         left_s = remaining_s(work_s, task.spent_s, self.rules.step_s)
@@ -177,7 +177,7 @@ class Spans:
 
     def _weigh(self, position: str, person_id: int, could: datetime, span: Interval) -> Bottleneck:
         """Return how long an operation waits that could begin then, and how long it takes."""
-        timeline = Timeline(self.workload.calendar_of(person_id), (), self.now)
+        timeline = Timeline(self.workload.calendar_of(person_id), (), self.workload.now)
         could = self.calendar.round_up(could, self.rules.step_s)
         wait_s, work_s = wait_and_work(timeline, could, span)
         away = [(absence.start, absence.end) for absence in self.absences.get(person_id, ())]

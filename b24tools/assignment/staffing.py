@@ -17,7 +17,7 @@ from b24tools.core.models import Person, Status, Task
 from b24tools.core.names import same_name, suggest_name
 from b24tools.core.org_structure import Staff
 from b24tools.scheduling import portal_hours
-from b24tools.scheduling.calendar import HOUR_S, Timeline, WorkCalendar
+from b24tools.scheduling.calendar import HOUR_S, Timeline, WorkCalendar, whole_minute
 from b24tools.scheduling.holidays import NONE, production_calendar, with_production
 from b24tools.scheduling.lane import OpenTask, Worker
 from b24tools.scheduling.workload import Workload, remaining_s
@@ -250,7 +250,8 @@ def list_workers(
 
 def _worked_s(task: Task, portal: PortalState, calendar: WorkCalendar, now: datetime) -> int:
     """Tell the working time since a task in progress was begun, on which none is written down."""
-    begun = [moment for moment in (task.start, task.date_start) if moment]
+    begun = [whole_minute(moment) for moment in (task.start, task.date_start) if moment]
+    now = whole_minute(now)
     if task.status != Status.IN_PROGRESS or not begun or max(begun) >= now:
         return 0
     away = [(away.start, away.end) for away in portal.absences.get(task.responsible_id, ())]

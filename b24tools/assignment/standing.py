@@ -147,7 +147,12 @@ class OrderStanding:
         standing = {"state": self.state, "done": self.done, "finish": day, "holds_up": held, "people": people}
         moved = [line.task if line.is_moved_by_hand else None for line in self.lines]
         plans = [task and [to_text(task.start), to_text(task.end)] for task in moved]
-        return standing | ({"plans": plans} if any(plans) else {})
+        names = {  # of those whom `why` may not know
+            str(line.task.responsible_id): line.person.name if line.person else line.task.responsible_name
+            for line in self.lines
+            if line.task and line.task.responsible_id != line.row.responsible_id
+        }
+        return standing | ({"plans": plans} if any(plans) else {}) | ({"names": names} if names else {})
 
 
 @dataclass(frozen=True)

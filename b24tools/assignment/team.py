@@ -18,8 +18,7 @@ from b24tools.core.names import (
     describe_foreign_letters,
     find_people,
     find_person,
-    list_spellings,
-    nearest_name,
+    nearest_person,
     read_id,
     same_name,
 )
@@ -125,8 +124,7 @@ def _find_roots(staff: Staff, places: Collection[int], name: str) -> list[int]:
 
 def _describe_unknown(staff: Staff, places: Iterable[int], people: Iterable[Person], name: str) -> errors.ConfigError:
     names = [staff.departments[place].name for place in places]
-    spellings = list_spellings(people) | {name: name for name in names}
-    nearest = spellings.get(nearest_name(name, spellings) or "")
+    nearest = nearest_person(name, people, names)
     return errors.ConfigError(
         _('there is no department and no person "{name}" under "{root}"').format(
             name=name, root=staff.departments[staff.root_id].name

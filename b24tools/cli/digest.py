@@ -45,13 +45,14 @@ ONCE_A_DAY = (What.MINE, What.BOARD, What.DOCTOR)
 
 @dataclass(frozen=True)
 class Digest:
-    """What one chat or person is to be sent. `late`: the ids of the orders named as late.
+    """What one chat or person, of a `name`, is to be sent. `late`: the ids of the orders named as late.
 
     `cursor`: the last change of an order that it knows of.
     """
 
     chat: str | None
     person_id: int | None
+    name: str
     parts: Mapping[What, str]
     late: Collection[str] = ()
     cursor: int | None = None
@@ -109,7 +110,7 @@ def digest(
         if not dry_run:  # of two machines' crons the second one sees what the first one says
             stack.enter_context(session.hold_lock("digest", settings.retry_seconds, say=True))
         tools, rules = stack.enter_context(invocation.open_planning(session, read_only=dry_run))
-        targets = [_read_target(tools, to)] if to else [(chat, None) for chat in settings.notify_chats]
+        targets = [_read_target(tools, to)] if to else [(chat, None, chat) for chat in settings.notify_chats]
         drafts = [_write(invocation, session, tools, rules, target, what, now) for target in targets]
         if dry_run:
             drafts = [replace(draft, outcome="planned") if draft.text else draft for draft in drafts]
@@ -136,15 +137,18 @@ def digest(
     return error.exit_status if error else 0
 
 
-def _read_target(tools: Tools, to: str) -> tuple[str | None, int | None]:
-    """Read a chat or a person. Raises ConfigError for a name that does not mean one person."""
-    from b24tools.core.names import find_person, read_id
+def _read_target(tools: Tools, to: str) -> tuple[str | None, int | None, str]:
+    """Read a chat or a person, and how to call them. Raises ConfigError for a name that does not mean one person."""
+    from b24tools.assignment.named_people import find_anybody
+    from b24tools.core.names import read_id
 
     if config.CHAT.fullmatch(to.strip().lower()):
-        return to.strip().lower(), None
+        return to.strip().lower(), None, to.strip().lower()
+    people = tools.directory.company(with_files=False).staff.people
     if (number := read_id(to)) is not None:
-        return None, number
-    return None, find_person(to, tools.directory.company(with_files=False).staff.people.values()).id
+        return None, number, people[number].name if number in people else str(number)
+    person = find_anybody(tools.client, to, people.values())
+    return None, person.id, person.name
 
 
 def _write(
@@ -152,7 +156,7 @@ def _write(
     session: context.Session,
     tools: Tools,
     rules: Rules,
-    target: tuple[str | None, int | None],
+    target: tuple[str | None, int | None, str],
     what: Sequence[What] | None,
     now: datetime,
 ) -> Digest:
@@ -165,7 +169,7 @@ def _write(
     from b24tools.jobs.orders import STATES, list_orders
     from b24tools.render import messages as render_messages
 
-    chat, person_id = target
+    chat, person_id, name = target
     usual = [What.MINE, What.LATE, What.CHANGES] if chat else [What.MINE]
     is_monday = now.isoweekday() == 1
     chosen = dict.fromkeys(what or [*usual, *([What.BOARD] if chat and is_monday else [])])
@@ -204,7 +208,7 @@ def _write(
             case What.MINE:
                 work = _read_work(tools, rules, person_id)
                 parts[part] = render_messages.write_work(work, tools.client.url, now, is_own=person_id is not None)
-    return Digest(chat, person_id, parts, named, cursor, "same" if is_same else "nothing")
+    return Digest(chat, person_id, name, parts, named, cursor, "same" if is_same else "nothing")
 
 
 def _read_work(tools: Tools, rules: Rules, person_id: int | None) -> list[tuple[str, list[Work]]]:
@@ -264,4 +268,4 @@ def _report(invocation: Invocation, draft: Digest, *, dry_run: bool) -> None:
         "sent": _("Sent to {to}."),
     }
     if draft.outcome in texts:
-        invocation.messenger.info(texts[draft.outcome].format(to=draft.to))
+        invocation.messenger.info(texts[draft.outcome].format(to=draft.name))

@@ -22,6 +22,7 @@ _SIGN = re.compile("[{}]".format("".join(map(chr, _SIGNS))))
 _UNDRAWN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 ID_DIGITS = 18  # of 64 bits, as SQLite has them
 _NEARLY, _LONGEST_NAME = 0.8, 200
+_NEAR, _NEAR_PERSON = 0.5, 0.7  # how much is alike of names that may be mistaken; half of each surname is its ending
 _PATRONYMIC = re.compile("(.*?)(?:(оглы|оглу|огли|угли|уғли|ўғли|улы|ұлы|улу|уулу)|(кызы|гызы|қызы|кизи|қизи))?")
 
 
@@ -92,10 +93,10 @@ def parts_to_ask(name: str) -> list[str]:
     return list(dict.fromkeys([max(name.split(), key=len), *sorted(runs, key=len)[-1:]]))
 
 
-def nearest_name(name: str, names: Iterable[str]) -> str | None:
+def nearest_name(name: str, names: Iterable[str], cutoff: float = _NEAR) -> str | None:
     """The name most like this one, if any is near enough to be what was meant."""
     by_form = {fold_shapes(known): known for known in names}
-    close = difflib.get_close_matches(fold_shapes(name), list(by_form), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(fold_shapes(name), list(by_form), n=1, cutoff=cutoff)
     return by_form[close[0]] if close else None
 
 
@@ -114,6 +115,15 @@ def list_spellings(people: Iterable[Person]) -> dict[str, str]:
         for person in sorted(people, key=lambda person: (person.active, -person.id))  # the last wins
         for spelling in (person.name, f"{person.last_name} {person.first_name}", person.last_name)
     }
+
+
+def nearest_person(name: str, people: Iterable[Person], others: Iterable[str] = ()) -> str | None:
+    """The person, or one of the `others`, whose name is most like this one, if any is near enough to be meant."""
+    spellings, others = list_spellings(people), list(others)
+    nearest = nearest_name(name, [*spellings, *others])
+    if nearest not in others and (nearest is None or not nearest_name(name, [nearest], _NEAR_PERSON)):
+        return nearest_name(name, others)
+    return spellings.get(nearest, nearest)
 
 
 def suggest_name(name: str, names: Iterable[str]) -> str:
@@ -254,8 +264,7 @@ def find_person(text: str, people: Iterable[Person], *, active_first: bool = Fal
             _("Give the id of the right one."),
             code=errors.ErrorCode.AMBIGUOUS,
         )
-    spellings = list_spellings(people)
-    nearest = spellings.get(nearest_name(text, spellings) or "")
+    nearest = nearest_person(text, people)
     otherwise = _("Give the name and surname, or the id from the address of the person's profile page.")
     raise errors.ConfigError(
         _('there is no person called "{name}"').format(name=text), hint_nearest(nearest, otherwise)

@@ -13,6 +13,8 @@ from b24tools.assignment import portal_state, recovery, standing
 from b24tools.assignment.apply import Writer
 from b24tools.assignment.ledger import Ledger
 from b24tools.assignment.matching import find_left, items_of, match_tasks, settle_keys, was_written_elsewhere
+from b24tools.assignment.named_people import find_anybody
+from b24tools.assignment.order_lookup import warn_of_namesakes
 from b24tools.assignment.plan import DEFER, Item, PlannedTask, Rules, late_from, wanted_end
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions, TitleQuestion
@@ -33,12 +35,13 @@ from b24tools.assignment.waiting import holders_of_staged, read_open_orders
 from b24tools.assignment.workspace import EarlyUploads, Workspace, upload_early
 from b24tools.assignment.writes import Line
 from b24tools.bitrix24 import queries
+from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import clock, errors
 from b24tools.core.i18n import _
 from b24tools.core.line_keys import KEY_PREFIX
 from b24tools.core.models import DONE, Task
-from b24tools.core.names import find_person, read_id, same_name, suggest_name
+from b24tools.core.names import read_id, same_name, suggest_name
 from b24tools.core.org_structure import Staff
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
@@ -149,7 +152,7 @@ class _Run:
         rows = tools.store.orders.lines([order.id for order in self._orders])
         items = items_of(self._orders, rows)
         company = self._read_company(items)
-        self._rules = _with_people(self._rules, company.staff)
+        self._rules = _with_people(self._rules, company.staff, tools.client)
         self.early = self._upload_early(company)
         portal, questions, under_way = self._read(company, items, rows)
         if self._rules.away is not None:
@@ -448,6 +451,8 @@ class _Run:
             *planner.list_unmatched(order),
             *unchecked_years(mine, self._rules),
         ]
+        if order.id not in self._before and not order.done:
+            warnings += warn_of_namesakes(self._tools.store.orders, order.id, order.number)
         if order.done and not tasks:
             warnings.append(_("the order is finished and has no tasks: nothing to complete"))
         before = self._before.get(order.id)
@@ -529,12 +534,12 @@ def _unknown_in_route(route: Sequence[str], items: Sequence[Item], staff: Staff)
     ]
 
 
-def _with_people(rules: Rules, staff: Staff) -> Rules:
+def _with_people(rules: Rules, staff: Staff, client: Client) -> Rules:
     """Put ids in place of the names that were given for people. Raises ConfigError for one that no person has."""
 
     def find(name: int | str) -> int:
         number = read_id(str(name))
-        return find_person(str(name), staff.people.values()).id if number is None else number
+        return find_anybody(client, str(name), staff.people.values()).id if number is None else number
 
     away = rules.away and (str(find(rules.away[0])), *rules.away[1:])
     return replace(rules, pins={position: find(name) for position, name in rules.pins.items()}, away=away)

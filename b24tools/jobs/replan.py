@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from b24tools.assignment import replan_orders, replan_writes
+from b24tools.assignment.named_people import NamedPeople
 from b24tools.assignment.order_lookup import find_order
 from b24tools.assignment.plan import MOST_CANDIDATES, Rules, make_decision
 from b24tools.assignment.replan import Move, end_of_next_working_day, group_moves, plan_moves
-from b24tools.assignment.replan_orders import NO_TIME, Wish
+from b24tools.assignment.replan_orders import NO_TIME, NOBODY, Wish
 from b24tools.assignment.replan_writes import MOVED, PlannedMove, Written
 from b24tools.assignment.report import DRY_RUN
-from b24tools.assignment.standing import OVER, OrderStanding, read_standings, stand_with
+from b24tools.assignment.standing import OVER, LineStanding, OrderStanding, read_standings, stand_with
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors
 from b24tools.core.i18n import _, quote
@@ -21,10 +22,12 @@ from b24tools.core.models import Task
 from b24tools.core.names import find_person
 from b24tools.scheduling.lane import OpenTask
 from b24tools.scheduling.workload import Workload
-from b24tools.store.history import Entry
+from b24tools.store.history import CUT, Entry
+from b24tools.store.orders import LedgerTask
 
 SKIPPED = replan_writes.SKIPPED
 FOREVER = timedelta(days=3650)
+MOST_NAMED = 10  # tasks that are not of orders
 
 
 @dataclass(frozen=True)
@@ -205,9 +208,15 @@ class _Run:
             order, line = self._situation.lines[task_id]
             before = self._place(tasks[task_id])
             number, position = order.row.number, line.row.position
-            note = _describe(why_not)
+            note = self._describe_vacancy(line.row) if why_not == NOBODY else _describe(why_not)
             results.append(MoveResult(task_id, order.row.id, number, position, before, None, cause, SKIPPED, note))
         return results
+
+    def _describe_vacancy(self, row: LedgerTask) -> str:
+        """Say why nobody but its person may do the work of a line, in the words of `assign`."""
+        staff, portal = self._standings.company.staff, self._standings.portal
+        named = NamedPeople(staff, portal, self._people, self._rules.fallback_user)
+        return named.describe_vacancy(row.position, replan_orders.match_position(staff, row, self._rules))
 
     def _place(self, task: OpenTask) -> Place:
         return Place((task.responsible_id, self._name(task.responsible_id)), task.start, task.end)
@@ -236,8 +245,11 @@ class _Run:
     def _stand(self, moved: Mapping[int, OpenTask]) -> tuple[OrderStanding, ...]:
         situation, standings = self._situation, self._standings
         tasks = [moved.get(task.id, task) for task in situation.tasks]
-        workload = Workload(standings.calendar, standings.now, situation.workers, tasks, self._rules.step_s)
-        return stand_with(standings, workload, self._as_moved(moved), self._rules)
+        return stand_with(standings, self._lay(tasks), self._as_moved(moved), self._rules)
+
+    def _lay(self, tasks: Iterable[OpenTask]) -> Workload:
+        standings = self._standings
+        return Workload(standings.calendar, standings.now, self._situation.workers, tasks, self._rules.step_s)
 
     def _as_moved(self, moved: Mapping[int, OpenTask]) -> dict[int, Task]:
         tasks = {}
@@ -248,7 +260,7 @@ class _Run:
         return tasks
 
     def _warn(self) -> list[str]:
-        return [*self._warn_of_unknown_absence(), *self._warn_of_restore()]
+        return [*self._warn_of_unknown_absence(), *self._warn_of_other_work(), *self._warn_of_restore()]
 
     def _warn_of_unknown_absence(self) -> list[str]:
         """Say so where the portal counts on whoever is to be planned without: whatever is planned next does, too."""
@@ -265,6 +277,21 @@ class _Run:
             "Enter the absence in Bitrix24; b24tools plans by it."
         )
         return [message.format(name=person.name)]
+
+    def _warn_of_other_work(self) -> list[str]:
+        """Say what else whoever is to be planned without would do then: only work of orders is given to others."""
+        person, away, situation = self._people.get(self._wish.without or 0), self._wish.away, self._situation
+        if person is None or away is None:
+            return []
+        workload = self._lay(situation.tasks)
+        own = [task for task in situation.tasks if task.responsible_id == person.id and task.id not in situation.lines]
+        ends = {task.id: end for task, (_start, end) in workload.tasks_of(person.id)}
+        ids = [task.id for task in own if task.id not in ends or ends[task.id] > away[0]]
+        if not ids:
+            return []
+        message = _("{name} has other work, too, that is not of orders from 1C and stays: {tasks}")
+        named = ", ".join(f"#{id_}" for id_ in sorted(ids)[:MOST_NAMED]) + (" …" if len(ids) > MOST_NAMED else "")
+        return [message.format(name=person.name, tasks=named)]
 
     def _warn_of_restore(self) -> list[str]:
         orders = self._tools.store.orders
@@ -308,6 +335,7 @@ class _Run:
         groups = group_moves(self._moves)
         planned = [replace(move, group=group) for move, group in zip(planned, groups, strict=True)]
         planned.sort(key=lambda move: move.group)
+        self._note_begun()
         written = replan_writes.write_moves(self._tools, self._rules, self._standings.portal, planned)
         kept = [self._situation.lines[task_id][1].row for task_id in self._kept]
         replan_writes.drop_marks(self._tools.store, [self._settled.get(row.key, row) for row in kept])
@@ -320,7 +348,13 @@ class _Run:
     def _save_standings(self, written: Mapping[int, Written]) -> None:
         """Let what has changed of the orders be asked for from now on."""
         moved = {move.before.id: move.after for move in self._moves if written[move.before.id].outcome == MOVED}
-        standings, after = self._standings, self._stand(moved)
+        standings = self._standings
+
+        def write_down(line: LineStanding) -> LineStanding:
+            to = moved.get(line.task.id) if line.task else None
+            return replace(line, row=replace(line.row, responsible_id=to.responsible_id)) if to else line
+
+        after = [replace(order, lines=tuple(map(write_down, order.lines))) for order in self._stand(moved)]
         self._tools.store.orders.save_standings(
             {o.row.id: (o.to_compare(standings.calendar), o.state == OVER) for o in after if o.row.outcome},
             standings.now,
@@ -332,11 +366,7 @@ class _Run:
         row, task = self._settled.get(line.row.key, line.row), line.task
         assert task is not None  # noqa: S101 - it is the task that moves
         is_plan_end = bool(row.sent_values.get("deadline_from_slot")) and task.deadline == row.deadline == task.end
-        match = self._standings.company.staff.position(
-            row.position,
-            row.sent_values.get("department", row.sent_values.get("onec", {}).get("department")),
-            self._rules.excluded,
-        )
+        match = replan_orders.match_position(self._standings.company.staff, row, self._rules)
         waits_for = self._situation.lines.get(move.waits_for or 0)
         inside = {person.id for person in match.people}
         details = {
@@ -355,19 +385,32 @@ class _Run:
         decision = make_decision(row.key, row.position, self._standings.now, move.choice, inside, details)
         return PlannedMove(row, task, move.after, move.after.end if is_plan_end else None, decision)
 
+    def _note_begun(self) -> None:
+        """Let the history know what is about to move, should the run be cut."""
+        tools, by = self._tools, self._tools.origin.by
+        with tools.store.transaction():
+            for moves in _by_order(self._report_move(move, None) for move in self._moves):
+                lines = tuple((move.position, move.outcome, move.task_id) for move in moves)
+                entry = Entry(tools.clock.now(), "replan", moves[0].order_id, moves[0].order, CUT, by, lines)
+                tools.store.history.begin(entry)
+
     def _note_history(self, result: Replan) -> None:
         tools, origin = self._tools, self._tools.origin
-        by_order: dict[str, list[MoveResult]] = {}
-        for move in result.planned:
-            by_order.setdefault(move.order_id, []).append(move)
-        for order_id, moves in by_order.items():
+        for moves in _by_order(result.planned):
             outcomes = {move.outcome for move in moves}
             outcome = moves[0].outcome if len(outcomes) == 1 else "partial"
             lines = tuple((move.position, move.outcome, move.task_id) for move in moves)
             error = next((move.error.message for move in moves if move.error), None)
             tools.store.history.add(
-                Entry(tools.clock.now(), "replan", order_id, moves[0].order, outcome, origin.by, lines, error)
+                Entry(tools.clock.now(), "replan", moves[0].order_id, moves[0].order, outcome, origin.by, lines, error)
             )
+
+
+def _by_order(moves: Iterable[MoveResult]) -> list[list[MoveResult]]:
+    by_order: dict[str, list[MoveResult]] = {}
+    for move in moves:
+        by_order.setdefault(move.order_id, []).append(move)
+    return [*by_order.values()]
 
 
 def _describe(why_not: str) -> str:

@@ -174,7 +174,8 @@ def _find_now(store: Store, why: Why) -> Now | None:
         and (person_id, start, finish) == (why.chosen.id, why.chosen.start, why.chosen.finish)
     ):
         return None
-    names = {person.id: person.name for person in why.candidates} | store.people.names()
+    names = {int(id_): name for id_, name in (order.standing.get("names") or {}).items() if name}
+    names |= {person.id: person.name for person in why.candidates} | store.people.names()
     seen_at = order.changed_at if is_with_another or is_deleted or plan else None
     is_deleted &= closed_at is None
     return Now(person_id, names.get(person_id, f"#{person_id}"), start, finish, closed_at, seen_at, is_deleted)

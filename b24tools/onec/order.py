@@ -40,6 +40,7 @@ _NEARLY, _LONGEST_KEY, _MOST_COMPARED = 0.75, 60, 1000
 
 _WANTED = "РекоммендуемаяДатаСдачи"
 _WANTED_SPELT_RIGHT = "РекомендуемаяДатаСдачи"
+_CANCELS = frozenset(("Отменен", "ПометкаУдаления"))
 
 
 class OrderTooLarge(errors.OrderError):
@@ -385,7 +386,9 @@ def _check_keys(
     `aliases` are the known keys, each with whether it is required.
     """
     names, looks = _fold_keys(tuple(aliases))
-    absent = [alias for alias, required in aliases.items() if not required and alias not in by_alias]
+    empty = {alias for alias, key in by_alias.items() if values.says_nothing(value[key])}
+    absent = [alias for alias, required in aliases.items() if not required and alias not in by_alias.keys() - empty]
+    is_kept = _CANCELS.issubset(aliases) and not _CANCELS & (by_alias.keys() - empty)
     seen: set[str] = set()
     for key, item in value.items():
         if (name := same_name(key)) in names:
@@ -397,8 +400,13 @@ def _check_keys(
                 text = _("{key} is not {known}").format(key=values.show(key), known=values.show(meant))
                 raise ValueError(text + describe_foreign_letters(key, meant))
         elif near := next((alias for alias in _find_near(key, source) if alias in absent), None):
+            if near in empty and values.says_nothing(item):
+                continue
             text = _("{key} is not a key that b24tools knows; did you mean {known}?")
             source.remarks[text.format(key=values.show(key), known=values.show(near))] = None
+        elif is_kept and (word := wrapping.find_taking_back(key, item)):
+            text = _("{word} in the order means nothing: to cancel an order, send it with Отменен = true")
+            source.remarks[text.format(word=values.show(word))] = None
 
 
 def _refuse_two_dates(value: Mapping[str, Any], zone: ZoneInfo) -> None:

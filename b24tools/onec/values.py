@@ -10,6 +10,7 @@ import binascii
 import json
 import math
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from urllib.parse import unquote_to_bytes
@@ -212,6 +213,13 @@ def read_flag(value: object) -> bool:
     if word in _YES or word in _NO:
         return word in _YES
     raise ValueError(_("{value} is neither yes nor no").format(value=show(value)))
+
+
+def says_nothing(value: object) -> bool:
+    """Whether it is no or nothing, as if it were not there."""
+    with suppress(ValueError):
+        return not read_flag(value)
+    return False
 
 
 def _read_number(value: object) -> Decimal | None:

@@ -67,13 +67,19 @@ def _find(value: Any, depth: int) -> Iterator[Any]:
         outside = (key for key, item in value.items() if fold_shapes(key) in _IS_OPTIONAL and item not in (None, ""))
         if orders and (key := next(outside, None)):
             raise errors.OrderError(_("{key} stands outside of the order: put it into the order").format(key=key))
-        words = (key if item is True else item for key, item in value.items() if item is True or isinstance(item, str))
-        if orders and (word := next((word for word in words if _TAKES_BACK.fullmatch(word.strip()[:60])), None)):
+        words = (find_taking_back(key, item) for key, item in value.items())
+        if orders and (word := next(filter(None, words), None)):
             text = _("{word} stands beside the order: to cancel an order, send it with Отменен = true")
             raise errors.OrderError(text.format(word=show(word)))
         yield from orders
     elif depth and isinstance(value, decoding.Twice) and any(order for item in value for order in _find(item, depth)):
         raise errors.OrderError(_("two orders stand under one key: send a list of orders"))
+
+
+def find_taking_back(key: str, value: Any) -> str | None:
+    """Return the word of a key and its value that says that something is to be taken back."""
+    word = key if value is True else value
+    return word if isinstance(word, str) and _TAKES_BACK.fullmatch(word.strip()[:60]) else None
 
 
 def read_xdto(value: Any) -> Any:

@@ -105,6 +105,7 @@ def describe_outcome(outcome: str) -> str:
         "superseded": _("left out"),
         "cancelled": _("cancelled"),
         "renewed": _("taken up again"),
+        "cut": _("cut off"),
     }
     return words.get(outcome, outcome)
 

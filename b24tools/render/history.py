@@ -13,7 +13,7 @@ from b24tools.render.assign import describe_outcome
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.formats import format_moment
 
-STYLES = {"failed": "red", "partial": "yellow"}
+STYLES = {"failed": "red", "partial": "yellow", "cut": "yellow"}
 
 if TYPE_CHECKING:
     from b24tools.store.history import Entry

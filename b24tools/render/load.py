@@ -57,6 +57,11 @@ def _task_data(task: LoadTask, zone: ZoneInfo) -> dict[str, Any]:
     return {"task_id": task.id, "title": task.title, **moments, "left_s": task.left_s}
 
 
+def format_share(person: PersonLoad) -> str:
+    """Return how much of a person's time is taken; of none, as of who is away all the time, nothing."""
+    return f"{person.share:.0%}" if any(day.work_s for day in person.days) else "-"
+
+
 def print_load(load: Load, zone: ZoneInfo, portal_url: str, now: datetime, screen: Screen | None = None) -> None:
     """Print a table per department, with a sign for each day that says how full it is; then a person's tasks.
 
@@ -86,7 +91,7 @@ def print_load(load: Load, zone: ZoneInfo, portal_url: str, now: datetime, scree
             [
                 "; ".join([names[person.id], *describe_terms(person.terms)]),
                 format_work(person.open_s),
-                f"{person.share:.0%}",
+                format_share(person),
                 format_moment(person.free, zone, now),
                 _by_weeks(person.days, [_sign(day, signs) for day in person.days]),
                 list_absences(person, zone, now),

@@ -23,6 +23,7 @@ from b24tools.render.formats import (
     get_weekday_letters,
     tell_apart,
 )
+from b24tools.render.load import format_share
 from b24tools.render.markup import Html, element, escape, join
 from b24tools.render.page_parts import View, render_choice, render_form, render_scrolled, render_warnings
 from b24tools.scheduling.lane import DayLoad
@@ -152,7 +153,8 @@ def _render_person(person: PersonLoad, name: str, view: View) -> str:
     row = f'<tr class="row"><th scope="row" class="who"><a href="{link}">{escape(text)}</a></th>'
     free = escape(format_moment(person.free, view.zone, view.now))
     figures = (
-        f'<td class="figure">{person.share:.0%}</td><td class="figure open">{escape(format_work(person.open_s))}</td>'
+        f'<td class="figure">{format_share(person)}</td>'
+        f'<td class="figure open">{escape(format_work(person.open_s))}</td>'
         f'<td class="free">{free}</td>'
     )
     away = [_describe_away(person, day.day, view) for day in person.days]

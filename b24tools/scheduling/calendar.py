@@ -358,6 +358,11 @@ def _shorten(spans: list[Span], seconds: int) -> list[Span]:
     return spans
 
 
+def whole_minute(moment: datetime) -> datetime:
+    """The minute that the clock shows: plans and people know no seconds."""
+    return moment.replace(second=0, microsecond=0)
+
+
 @lru_cache(1 << 14)
 def _moment(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)

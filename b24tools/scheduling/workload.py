@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline, WorkCalendar
+from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline, WorkCalendar, whole_minute
 from b24tools.scheduling.lane import (
     Lane,
     Layout,
@@ -28,12 +28,17 @@ from b24tools.scheduling.lane import (
 from b24tools.scheduling.tender import Choice, Tender
 
 UNKNOWN_ESTIMATE_S = 3600
+MINUTE_S = 60
 MOST_ROUNDS = 50  # of operations that wait for one another; each goes through all orders
 
 
 def remaining_s(estimate_s: int | None, spent_s: int | None, step_s: int) -> int:
-    """Seconds of work left in a task: never below one step, an hour where there is no estimate."""
-    left = estimate_s - (spent_s or 0) if estimate_s else UNKNOWN_ESTIMATE_S
+    """Seconds of work left in a task: never below one step, an hour where there is no estimate.
+
+    A minute that was begun is spent.
+    """
+    spent_s = -(-(spent_s or 0) // MINUTE_S) * MINUTE_S
+    left = estimate_s - spent_s if estimate_s else UNKNOWN_ESTIMATE_S
     return max(left, step_s)
 
 
@@ -56,7 +61,7 @@ class _Crew:
 
 
 class Workload:
-    """The open work of some people as of `now`, to which new work is added as it is given out.
+    """The open work of some people as of the minute of `now`, to which new work is added as it is given out.
 
     Whatever `choose`, `pin`, `extend` and `hold` decide counts for the decisions after it. Tasks of people
     who are not among the workers do not matter. Lengths and steps are seconds, lengths at rate 1; starts lie on whole
@@ -67,7 +72,7 @@ class Workload:
         self, calendar: WorkCalendar, now: datetime, workers: Iterable[Worker], tasks: Iterable[OpenTask], step_s: int
     ) -> None:
         self.calendar = calendar
-        self.now = _whole(now)
+        self.now, self._soonest = whole_minute(now.astimezone(UTC)), _whole(now)
         self._step_s = step_s
         self._usual = Timeline(calendar, (), self.now)
         self._timelines = {id(calendar): self._usual}  # by the id of the calendar, which the workers keep alive
@@ -290,7 +295,7 @@ class Workload:
         return Tender(self._usual, self._crew(tuple(worker_ids)).look(), length_s, self._earliest(not_before))
 
     def _earliest(self, not_before: datetime | None) -> datetime:
-        return self.now if not_before is None else max(self.now, _whole(not_before))
+        return self._soonest if not_before is None else max(self._soonest, _whole(not_before))
 
     def _crew(self, ids: tuple[int, ...]) -> _Crew:
         crew = self._crews.get(ids)

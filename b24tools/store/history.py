@@ -15,6 +15,7 @@ from b24tools.store.database import Database
 from b24tools.store.packed import Packed
 
 UNCHANGED = ("failed", "skipped", "unchanged")  # outcomes of lines whose task is as it was
+CUT = "cut"  # of an order: the run was killed before it could note what it had done
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,25 @@ class History:
     def __init__(self, db: Database, packed: Packed) -> None:
         self._db = db
         self._packed = packed
+        self._begun: dict[str, int] = {}
+
+    def begin(self, entry: Entry) -> None:
+        """Note what is about to be done for an order, or how far it is. It stays if the run is cut: see `add`."""
+        with self._db.transaction():
+            if begun := self._begun.get(entry.order_id):
+                self._db.execute("UPDATE history SET lines = ? WHERE id = ?", [_compare(entry)[3], begun])
+            else:
+                self._begun[entry.order_id] = self._insert(entry)
 
     def add(self, entry: Entry) -> None:
-        """Note what was done; what cron does again each minute stays one entry, with a count.
+        """Note what was done, in place of what was begun; what cron does again each minute is one entry with a count.
 
         Only where nothing was changed is it the same: a second move of a task goes to another place.
         """
-        same = [entry.command, entry.outcome, entry.by, json.dumps(entry.lines, ensure_ascii=False), entry.error]
+        same = _compare(entry)
         with self._db.transaction():
+            if begun := self._begun.pop(entry.order_id, None):
+                self._db.execute("DELETE FROM history WHERE id = ?", [begun])
             sql = "SELECT id, command, outcome, caller, lines, error FROM history WHERE order_id = ?"
             last = self._db.query(f"{sql} ORDER BY id DESC LIMIT 1", [entry.order_id])
             is_changing = any(outcome not in UNCHANGED for _position, outcome, _task_id in entry.lines)
@@ -57,11 +69,16 @@ class History:
                 sql = "UPDATE history SET times = times + 1, last_at = ?, number = ? WHERE id = ?"
                 self._db.execute(sql, [to_text(entry.at), entry.number, last[0]["id"]])
                 return
-            self._db.execute(
-                "INSERT INTO history (id, at, order_id, number, command, outcome, caller, lines, error)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [self._last_id() + 1, to_text(entry.at), entry.order_id, entry.number, *same],
-            )
+            self._insert(entry)
+
+    def _insert(self, entry: Entry) -> int:
+        entry_id = self._last_id() + 1
+        self._db.execute(
+            "INSERT INTO history (id, at, order_id, number, command, outcome, caller, lines, error)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [entry_id, to_text(entry.at), entry.order_id, entry.number, *_compare(entry)],
+        )
+        return entry_id
 
     def _last_id(self) -> int:
         """Return the last id of all entries, which those that are packed have as well."""
@@ -96,6 +113,11 @@ class History:
         sql = "SELECT * FROM history ORDER BY coalesce(last_at, at) DESC, id DESC LIMIT ?"
         rows = [*map(dict, self._db.query(sql, [limit])), *self._packed.last_history(limit)]
         return _read(sorted(rows, key=lambda row: (row["last_at"] or row["at"], row["id"]))[-limit:])
+
+
+def _compare(entry: Entry) -> list[str | None]:
+    """Return what two entries of an order have in common that are the same."""
+    return [entry.command, entry.outcome, entry.by, json.dumps(entry.lines, ensure_ascii=False), entry.error]
 
 
 def _read(rows: Iterable[Mapping[str, Any]]) -> list[Entry]:

@@ -263,9 +263,8 @@ class Orders:
     ) -> None:
         """Save how orders stand, by id, and whether they are over; what differs from before takes a new number.
 
-        Another reason for what holds an order up, and plans moved by hand, are no news. An order that is not any more
-        as it was `seen` has been sent or worked out anew meanwhile, and stays. The numbers never fall behind the clock:
-        after a restored backup they do not come a second time.
+        Another reason for what holds an order up, plans moved by hand, and names, are no news. An order that is not as
+        it was `seen` stays. The numbers never fall behind the clock: after a restored backup they do not come again.
         """
         with self._db.transaction():
             last = number = self.last_change()
@@ -277,7 +276,9 @@ class Orders:
                 if row.standing != standing:
                     text = json.dumps(standing, ensure_ascii=False)
                     self._db.execute("UPDATE orders SET standing = ? WHERE id = ?", [text, order_id])
-                old, new = (dict(s, holds_up=(s.get("holds_up") or ())[:2], plans=0) for s in (row.standing, standing))
+                sides = row.standing, standing
+                left_out = {"plans": None, "names": None}
+                old, new = ({**side, "holds_up": (side.get("holds_up") or ())[:2], **left_out} for side in sides)
                 if old != new:
                     number = max(number + 1, int(now.timestamp()))
                     sql = "UPDATE orders SET changed_no = ?, changed_at = ? WHERE id = ?"

@@ -256,7 +256,8 @@ def test_a_digest_for_the_morning_goes_also_where_nobody_gets_messages(
     b24tools("assign", order)
     welder = next(task.responsible for task in portal.tasks if task.title == "Сварщик: 7")
     clock.now = datetime(2026, 12, 1, 3, tzinfo=UTC)
-    said = f"It goes to {welder} with the first command within today's working hours.\n"
+    name = f"{portal.users[welder].name} {portal.users[welder].last_name}"
+    said = f"It goes to {name} with the first command within today's working hours.\n"
     assert (0, "", said) == b24tools("digest", "--to", str(welder), "--what", "mine")
     b24tools("snapshot")
     assert [] == portal.messages

@@ -236,3 +236,33 @@ def test_a_task_of_another_order_with_the_same_number_is_not_taken(tmp_path: Pat
 def replace_id(sent: onec_order.Order, order_id: str) -> onec_order.Order:
     """The same order under another id."""
     return sent.model_copy(update={"id": order_id})
+
+
+@pytest.mark.parametrize(("number", "executed"), [(6, True), (6, False), (None, True)])
+def test_the_history_knows_of_a_run_that_was_killed(
+    number: int | None, executed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it was about to make; then what the next run found of that, and what that made itself."""
+    works = prepared("first", tmp_path)
+    sent = first_send(files=())
+    if number is None:
+        with killed_at_transaction(6, monkeypatch, done=False):
+            works.assign(sent)
+    else:
+        with killed_at(works.portal, number, executed=executed):
+            works.assign(sent)
+    planned = [(line.position, "planned", None) for line in sent.lines]
+    cut = notes(works)
+    works.clock.now += timedelta(minutes=5)
+    works.assign(sent)
+    tasks = [task.id for task in works.portal.tasks if (task.xml_id or "").startswith("1c:")]
+    made = [(line.position, "created", task_id) for line, task_id in zip(sent.lines, tasks, strict=True)]
+    assert [("cut", planned if number else made)] == cut
+    after = [("created", made)] if number else []
+    assert [*cut, *after, *([("unchanged", [])] if executed else [])] == notes(works)
+
+
+def notes(works: Works) -> list[tuple[str, list[tuple[str, str, int | None]]]]:
+    """What the history has of the order."""
+    with works.tools() as tools:
+        return [(entry.outcome, list(entry.lines)) for entry in tools.store.history.of_order(first_send().id)]

@@ -119,3 +119,42 @@ def test_a_portal_that_is_away_leaves_nothing_half_done(tmp_path: Path) -> None:
         run(works)
     works.portal.handle = handle  # type: ignore[method-assign]
     assert before == picture(works)
+
+
+@pytest.mark.parametrize("executed", [True, False], ids=["executed", "not executed"])
+def test_the_history_knows_of_a_run_that_was_killed_while_it_wrote(executed: bool, tmp_path: Path) -> None:
+    """What it was about to move, and what of that was done, as the next run sees it; only once."""
+    works, _ill = prepared(tmp_path)
+    with killed_at(works.portal, REQUESTS, executed=executed):
+        run(works)
+    cut = {number: notes(works, number) for number in range(5)}
+    moved = {number: [(command, "cut", lines) for command, _outcome, lines in cut[number]] for number in cut}
+    assert any(cut.values())
+    assert moved == cut
+    works.clock.now += timedelta(seconds=90)
+    result = run(works)
+    for number, (killed, *_rest) in ((number, notes) for number, notes in cut.items() if notes):
+        moved_tasks = tuple((position, "moved", task) for position, _outcome, task in killed[2])
+        assert [killed, ("replan", "moved", moved_tasks)] == notes(works, number)
+    assert executed == (not result.planned)
+
+
+def notes(works: Works, number: int) -> list[tuple[str, str, tuple[tuple[str, str, int | None], ...]]]:
+    """What the history has of replans of an order."""
+    with works.tools() as tools:
+        entries = tools.store.history.of_order(f"order-{number}")
+    return [(entry.command, entry.outcome, entry.lines) for entry in entries if entry.command == "replan"]
+
+
+def test_what_was_cut_moves_for_the_reason_that_it_still_has(tmp_path: Path) -> None:
+    """Its person is away; that the run before was cut says nothing of why. In `why`, too."""
+    works, _ill = prepared(tmp_path)
+    with killed_at(works.portal, REQUESTS, executed=False):
+        run(works)
+    works.clock.now += timedelta(seconds=90)
+    moved = run(works).planned
+    assert moved
+    assert {"away"} == {move.reason for move in moved}
+    with works.tools() as tools:
+        last = [tools.store.decisions.find_all(move.task_id)[0] for move in moved]
+    assert {"away"} == {decision.details["cause"] for decision in last}

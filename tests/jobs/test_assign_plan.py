@@ -276,7 +276,7 @@ def test_without_timeman_the_calendars_settings_are_used_and_that_is_said(works:
     works.portal.calendar_settings |= {"work_time_start": "8"}
     told = ('the webhook has no scope "timeman": the work schedule is not read',)
     for number in ("1", "2"):
-        result = works.assign(order([("Резчик", 60)], id=number))[0]
+        result = works.assign(order([("Резчик", 60)], id=number, number=number))[0]
         assert told == result.warnings
     assert at(23, 9) == result.tasks[0].start
 

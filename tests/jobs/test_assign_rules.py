@@ -13,11 +13,12 @@ import pytest
 
 from b24tools.assignment import workspace
 from b24tools.core import errors
+from b24tools.jobs.orders import list_orders
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
-from tests.support.orders import MOSCOW, Works, order
+from tests.support.orders import MOSCOW, Works, order, rules
 
 
 def at(day: int, hour: int = 0, minute: int = 0, month: int = 11) -> datetime:
@@ -331,7 +332,7 @@ def test_a_pin_to_somebody_gone_or_unknown_fails_that_line(works: Works, user_id
 
 def test_a_pin_for_a_position_that_no_order_has_is_said(works: Works) -> None:
     """A misspelt --to must not pass in silence: the work went to somebody else."""
-    results = works.assign(order(), order([("Макетчик", 60)], id="2"), pins={"Сварщег": 11, "Макетчик": 5})
+    results = works.assign(order(), order([("Макетчик", 60)], id="2", number="2"), pins={"Сварщег": 11, "Макетчик": 5})
     assert [('--to Сварщег=11: no order has this position (the nearest name is "Сварщик")',)] * 2 == [
         result.warnings for result in results
     ]
@@ -730,10 +731,11 @@ def test_the_same_order_twice_in_one_command_makes_its_tasks_once(works: Works) 
 
 def test_an_order_without_lines_makes_nothing(works: Works) -> None:
     """An empty Калькуляция, beside an order that has some."""
-    empty = order([], id="2", warnings=("Калькуляция: the list is empty, there is nothing to make tasks of",))
+    said = ("Калькуляция: the list is empty, there is nothing to make tasks of",)
+    empty = order([], id="2", number="2", warnings=said)
     result, other = works.assign(empty, order())
     assert ("unchanged", (), None, 0) == (result.outcome, result.tasks, result.finish, 0)
-    assert ("Калькуляция: the list is empty, there is nothing to make tasks of",) == result.warnings
+    assert said == result.warnings
     assert "created" == other.outcome
 
 
@@ -960,3 +962,30 @@ def test_a_department_renamed_while_cached_is_looked_up_once(works: Works) -> No
     new, old = (works.assign(order([(name, 60)], id=name, number=name))[0].tasks[0] for name in ("Резчик", "Маляр"))
     assert ("created", "failed") == (new.outcome, old.outcome)
     assert 2 == sum("department.get" in str(entry.commands) for entry in works.portal.log)
+
+
+def test_a_person_from_outside_production_is_found_by_name(works: Works) -> None:
+    """The portal is asked for the surname; whoever is not there is not taken for somebody else."""
+    user = demo_company.person(works.portal, "Тихонова")
+    for name in ("Тихонова", "тихонова Анна", "Анна Тихонова"):
+        sent = order(id=f"order-{name}", number=name)
+        (task,) = works.assign(sent, pins={"Сварщик": name})[0].tasks
+        assert (user.id, "Анна Тихонова") == task.responsible
+    with pytest.raises(errors.ConfigError) as told:
+        works.assign(order(), pins={"Сварщик": "Тиханравина"})
+    assert "Give the name and surname, or the id from the address of the person's profile page." == told.value.hint
+
+
+def test_a_number_that_another_open_order_has_is_said_once(works: Works) -> None:
+    """When the second one comes; not of one that is over, nor when it is sent again."""
+    said = "another open order has the number 7, too: order-1; in b24tools call them by their identifiers"
+    first, second, third = (order(id=f"order-{n}", number="7") for n in (1, 2, 3))
+    assert () == works.assign(first)[0].warnings
+    assert [(said,), (said,), ()] == [
+        works.assign(second, dry_run=dry_run)[0].warnings for dry_run in (True, False, False)
+    ]
+    for one in (first, second):
+        works.assign(one.model_copy(update={"done": True}))
+    with works.tools() as tools:
+        list_orders(tools, rules())
+    assert () == works.assign(third)[0].warnings

@@ -363,3 +363,22 @@ def test_the_table_in_a_pipe(portal: Portal, capsys: pytest.CaptureFixture[str])
         "Исполнитель    Работы  Занят  Свободен     ПВСЧПСВ ПВСЧПСВ  Отсутствует",
         "                                           23.11   30.11",
     ]
+
+
+@pytest.mark.parametrize("name", ["foo", "Тихонова"])
+def test_nobody_is_suggested_who_is_called_otherwise(works: Works, name: str) -> None:
+    """Names of which half is alike, or only the ending."""
+    with pytest.raises(errors.ConfigError) as told:
+        found(works, name)
+    assert "There are: " == told.value.hint[:11]
+
+
+def test_of_who_is_away_all_the_time_no_share_is_shown(works: Works, capsys: pytest.CaptureFixture[str]) -> None:
+    """There is no time of which it could be one."""
+    welder = works.assign(order())[0].tasks[0].responsible
+    assert welder is not None
+    works.portal.add_absence(welder[0], date(2026, 11, 23), date(2026, 12, 20))
+    print_load(found(works, welder[1]), MOSCOW, URL, works.clock.now)
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if welder[1] in line)
+    assert " - " in line
+    assert "%" not in line

@@ -291,6 +291,13 @@ def test_by_hours_that_are_not_known_nothing_moves(works: Works, people: dict[st
         run(works, without="Первый")
 
 
+def _begin_and_give_away(works: Works, task: Task) -> None:
+    """The portal keeps when it was begun, but it is not in progress any more."""
+    works.portal.act("tasks.task.start", {"taskId": task.id}, user_id=task.responsible)
+    other = next(user.id for user in works.portal.users.values() if user.last_name == "Третий")
+    works.portal.act("tasks.task.delegate", {"taskId": task.id, "userId": other}, user_id=task.responsible)
+
+
 TOUCHES: dict[str, Callable[[Works, Task], object]] = {
     "begun": lambda works, task: works.portal.act("tasks.task.start", {"taskId": task.id}, user_id=task.responsible),
     "discussed": lambda works, task: works.portal.chat_in_task(task.id, task.responsible),
@@ -306,7 +313,12 @@ TOUCHES: dict[str, Callable[[Works, Task], object]] = {
         user_id=1,
     ),
     "in a flow": lambda works, task: works.portal.tasks.change(task, flow=5),
+    "begun and given away": _begin_and_give_away,
+    "with time noted": lambda works, task: works.portal.act(
+        "task.elapseditem.add", {"TASKID": task.id, "ARFIELDS": {"SECONDS": 600}}, user_id=task.responsible
+    ),
 }
+NOTES = {"begun": "it is begun", "in a flow": "it belongs to a flow"}
 
 
 LONG = ("discussed", "renamed", "in a flow")
@@ -324,9 +336,9 @@ def test_what_people_have_touched_stays_and_is_named(what: str, works: Works, pe
     result = run(works, without=str(owner))
     assert [] == works.portal.writes()[writes:]
     assert [] == result.planned
-    if what != "begun":
-        assert [(task, "without", "skipped")] == moves(result)
-        assert result.moves[0].note
+    assert [(task, "without", "skipped", NOTES.get(what, "somebody has changed it or written about it"))] == [
+        (move.task_id, move.reason, move.outcome, move.note) for move in result.moves
+    ]
 
 
 @pytest.mark.long
@@ -466,3 +478,77 @@ def test_what_was_planned_around_an_absence_is_not_under_it_once_it_should_have_
     assert [] == moves(run(works))
     works.portal.add_absence(people["Третий"], date(2026, 11, 25), date(2026, 11, 25))
     assert [(torn, "away", "moved")] == moves(run(works))
+
+
+@pytest.mark.parametrize("request_", [{}, {"without": "Первый", "since": at(25), "until": at(28)}])
+def test_what_is_pushed_behind_an_absence_goes_to_somebody_else(
+    request_: dict[str, Any], works: Works, people: dict[str, int]
+) -> None:
+    """Its slot is before the absence, but what its person has not done yet takes that time."""
+    orders = [send(works, number, ("Раскрой", 480))[0] for number in (1, 2, 3, 4)]
+    mine = [task for task in orders if places(works)[task][0] == "Первый"]
+    assert [at(23, 9), at(24, 9)] == [places(works)[task][1] for task in mine]
+    (done,) = [task for task in orders if places(works)[task][:2] == ("Второй", at(23, 9))]
+    works.portal.act("tasks.task.complete", {"taskId": done}, user_id=people["Второй"])
+    works.clock.now = at(24, 8, 10)
+    if not request_:
+        works.portal.add_absence(people["Первый"], date(2026, 11, 25), date(2026, 11, 27))
+    result = run(works, **request_)
+    assert [(mine[1], "without" if request_ else "away", "moved")] == moves(result)
+    assert [("Первый", at(23, 9), at(23, 18)), ("Второй", at(25, 9), at(25, 18))] == [
+        places(works)[task] for task in mine
+    ]
+    if not request_:
+        assert [] == moves(run(works))
+
+
+def test_what_waits_until_its_person_is_away_goes_to_somebody_else(works: Works, people: dict[str, int]) -> None:
+    """The operation before it is behind its plan."""
+    assembly = next(row.id for row in works.portal.departments.values() if row.name == "Сборка")
+    works.portal.add_user("Иван", "Четвёртый", departments=[assembly])
+    _cut, put_together = send(works, 1, ("Раскрой", 480), ("Сборка", 240))
+    assert ("Третий", at(24, 9), at(24, 13)) == places(works)[put_together]
+    works.portal.add_absence(people["Третий"], date(2026, 11, 25), date(2026, 11, 27))
+    works.clock.now = at(24, 8, 10)
+    assert [(put_together, "away", "moved")] == moves(run(works))
+    assert ("Четвёртый", at(25, 9), at(25, 13)) == places(works)[put_together]
+
+
+def test_days_off_in_an_absence_push_nothing(works: Works, people: dict[str, int]) -> None:
+    """Whoever is away for a weekend loses no working time."""
+    _first, second = (send(works, number, ("Сборка", 480))[0] for number in (1, 2))
+    third = send(works, 3, ("Сборка", 1440))[0]
+    assert ("Третий", at(25, 9), at(27, 18)) == places(works)[third]
+    works.portal.add_absence(people["Третий"], date(2026, 11, 28), date(2026, 11, 29))
+    works.clock.now = at(24, 8, 10)
+    assert ([], at(24, 9)) == (moves(run(works)), places(works)[second][1])
+
+
+def test_of_a_position_without_a_department_it_is_said_so(works: Works, people: dict[str, int]) -> None:
+    """Its department was renamed: its people are there, but who is meant is not known any more."""
+    (task,) = send(works, 1, ("Раскрой", 240))
+    works.clock.now = at(24, 8)
+    next(row for row in works.portal.departments.values() if row.name == "Раскрой").name = "Заготовка"
+    shutil.rmtree(works.folder / "cache")
+    works.portal.add_absence(works.portal.tasks[task].responsible, date(2026, 11, 24), date(2026, 11, 27))
+    (move,) = run(works).moves
+    expected = task, "away", "skipped", 'there is no department "Раскрой" under "Производство"'
+    assert expected == (move.task_id, move.reason, move.outcome, move.note)
+
+
+def test_other_work_of_who_is_to_be_planned_without_is_named(works: Works, people: dict[str, int]) -> None:
+    """What did not come from 1C is given to nobody, and neither is what is done before."""
+    ill = people["Первый"]
+    send(works, 1, ("Раскрой", 240), pins={"Раскрой": people["Второй"]})
+    before, after = (
+        works.portal.act(
+            "tasks.task.add",
+            {"fields": {"TITLE": title, "RESPONSIBLE_ID": ill, "TIME_ESTIMATE": 8 * 3600}},
+            user_id=1,
+        )["task"]["id"]
+        for title in ("Замеры", "Отчёт")
+    )
+    works.clock.now = at(23, 8)
+    (warning,) = run(works, dry_run=True, without="Первый", since=at(24), until=at(25)).warnings[1:]
+    assert f"Иван Первый has other work, too, that is not of orders from 1C and stays: #{after}" == warning
+    assert [] == [text for text in run(works, dry_run=True).warnings if f"#{before}" in text]

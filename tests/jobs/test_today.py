@@ -397,3 +397,26 @@ def test_the_command(portal: Portal, capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().out.startswith("\ufeffDate;")
     for wrong in (["--format", "csv", "--json"], ["--date", "31.11.2026"], ["--date", "2026-11-27"], ["Никто"]):
         assert 2 == app.main(["today", *wrong])
+
+
+def test_the_seconds_of_the_clock_cost_no_working_time(works: Works, people: dict[str, int]) -> None:
+    """What began at some second, or is looked at then, is done on the minute; new work begins on the next step."""
+    (result,) = works.assign(order([("Раскрой", 240)], wanted=at(23)), route=ROUTE)
+    task = result.tasks[0].task_id
+    works.clock.now = at(23, 14).replace(second=20)
+    seen = read(works, "Раскрой").lists[0].jobs[0]
+    assert (at(23, 14), at(23, 18), 4 * HOUR, at(23, 18), False) == (
+        seen.slot.start,
+        seen.slot.end,
+        seen.slot.work_s,
+        seen.ready,
+        seen.is_late,
+    )
+    works.portal.act("tasks.task.start", {"taskId": task}, user_id=people["Раскрой"])
+    for hour, minute, second in ((14, 0, 40), (15, 30, 10), (15, 30, 50)):
+        works.clock.now = at(23, hour, minute).replace(second=second)
+        seen = read(works, "Раскрой").lists[0].jobs[0]
+        assert (at(23, 18), False) == (seen.ready, seen.is_late)
+        assert (at(23, hour, minute), (18 - hour) * HOUR - minute * 60) == (seen.slot.start, seen.slot.work_s)
+    (result,) = works.assign(order([("Сборка", 60)], id="order-2", number="2"), route=ROUTE)
+    assert at(23, 15, 35) == result.tasks[0].start

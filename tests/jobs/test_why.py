@@ -228,6 +228,21 @@ def test_who_has_the_task_by_now_is_said_where_the_database_knows(works: Works) 
         for seen_at in (at(23, 6), works.clock.now):  # before the decision nothing was seen of its task
             tools.store.database.execute("UPDATE orders SET changed_at = ?", [to_text(seen_at)])
             assert (seen_at < at(23, 7)) is (why.explain(tools.store, task, works.folder).now is None)
+    outsider = demo_company.person(works.portal, "Тихонова").id
+    works.portal.tasks[task].responsible = outsider
+    works.clock.now += timedelta(minutes=1)
+    look_at_orders(works)
+    assert ["By now it is Анна Тихонова's, as `orders` saw on 23.11 07:04."] == find_now(works, task)[1]
+    with works.tools() as tools:
+        (row,) = tools.store.orders.read(tools.store.orders.owners([task]).values()).values()
+        news = row.changed_no, row.changed_at
+    works.portal.users[outsider].last_name = "Громова"
+    works.clock.now += timedelta(hours=1)
+    look_at_orders(works)
+    assert ["By now it is Анна Громова's, as `orders` saw on 23.11 07:04."] == find_now(works, task)[1]
+    with works.tools() as tools:
+        (row,) = tools.store.orders.read([row.id]).values()
+    assert news == (row.changed_no, row.changed_at)
     save_closed(works, task, second)
     closed = moved | {"closed_at": "2026-11-23T12:00:00+03:00"}
     assert (closed, ["It was closed on 23.11 12:00, by Иван Второй."]) == find_now(works, task)

@@ -232,15 +232,40 @@ def test_an_optional_key_with_a_letter_of_another_alphabet_is_refused(key: str, 
         ("ПрикрепленныеФайлы", "ПрисоединенныеФайлы"),
         ("МенеджерКод", None),
         ("ИННКонтрагента", None),
-        ("Выполнено", None),
+        ("Выполнено", "Выполнен"),
+        ("Исполнители", None),
         ("Комментарий", None),
         ("Ы" * 100_000, None),
     ],
 )
 def test_what_is_nearly_an_optional_key_is_said(key: str, known: str | None) -> None:
-    """Unless the key itself is there, or a word was added to it."""
+    """Unless the key itself is there and says something, or a word was added to it."""
     expected = (f'"{key}" is not a key that b24tools knows; did you mean "{known}"?',) if known else ()
     assert [expected] == [order.warnings for order in read(json.dumps(ORDER | {key: True}))]
+
+
+@pytest.mark.parametrize("said", [False, "", "нет", None])
+def test_of_two_that_say_no_nothing_is_said(said: Any) -> None:
+    """Neither the key nor what is nearly that would change anything."""
+    assert [()] == [order.warnings for order in read(json.dumps(ORDER | {"Выполнено": said}))]
+
+
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        ({"Действие": "Удалить"}, "Удалить"),
+        ({"Статус": "Отменён"}, "Отменён"),
+        ({"isDeleted": True}, "isDeleted"),
+        ({"isDeleted": False, "Действие": "Записать"}, None),
+        ({"Действие": "Удалить", "Отменен": True}, None),
+        ({"Действие": "Удалить", "Отменен": False}, "Удалить"),
+        ({"Действие": "Удалить", "ПометкаУдаления": True}, None),
+    ],
+)
+def test_a_word_in_the_order_that_cancels_nothing_is_said(more: dict[str, Any], word: str | None) -> None:
+    """Beside the order it is refused; in it, it is one of many unknown keys."""
+    text = f'"{word}" in the order means nothing: to cancel an order, send it with Отменен = true'
+    assert [(text,) if word else ()] == [order.warnings for order in read(json.dumps(ORDER | more))]
 
 
 def test_what_is_nearly_a_key_of_lines_is_said_once() -> None:

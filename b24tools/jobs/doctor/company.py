@@ -256,10 +256,11 @@ def look_at_position(exam: Examination, everyone: Company, name: str, under: str
     elif match.nearest:
         detail = _("no such department in {root}; the nearest is “{nearest}”").format(root=root, nearest=match.nearest)
         detail += describe_foreign_letters(name, match.nearest)
-        remedy = _("Give the department the position's name, or the position the department's")
+        remedy = _("Give both one name, or name the department in people.json (positions)")
     else:
         detail = _("no such department in {root}").format(root=root)
-        remedy = _("Make a department of that name in {root}").format(root=root)
+        remedy = _("Make a department of that name in {root}, or name another one in people.json (positions)")
+        remedy = remedy.format(root=root)
     if fallback := exam.settings.fallback_user:
         text = _("{problem}: user {id} of B24_FALLBACK_USER gets the work").format(problem=detail, id=fallback)
         return warn(text, f"{remedy}.", about=name)
