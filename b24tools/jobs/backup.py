@@ -27,6 +27,7 @@ from b24tools.core.database_url import Location
 from b24tools.core.i18n import _, os_hint, os_reason
 from b24tools.store import Store, copies, open_store
 from b24tools.store.database import list_companions
+from b24tools.store.save_counter import count_saves
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -249,6 +250,7 @@ def restore(path: Path, database: Location, now: datetime) -> Restored:
     folder = database.parent if isinstance(database, Path) else database.folder
     new, aside = folder / "b24tools.restored.db", copies.name_aside(database, stamp)
     left: list[Location] = []
+    replaced = count_saves(database)
     with _explain(path), zipfile.ZipFile(path) as archive:
 
         def read_rows(name: str) -> Iterator[dict[str, Any]]:
@@ -260,7 +262,7 @@ def restore(path: Path, database: Location, now: datetime) -> Restored:
         try:
             copies.create(new, manifest.schema_steps, tables)
             with closing(open_store(new, beside=database)) as store:
-                is_behind, orders = store.orders.note_put_back(now), store.orders.count()
+                is_behind, orders = store.orders.note_put_back(now, replaced), store.orders.count()
                 with store.transaction():
                     store.notices.note_backup(path, manifest.made_at)
             if copies.put_in_place(new, database, aside):

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import sqlite3
 import stat
 import threading
@@ -21,6 +22,7 @@ import pytest
 from b24tools import context
 from b24tools.cli import app
 from b24tools.core import locks
+from b24tools.core.database_url import DatabaseUrl
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
 from b24tools.store import open_store
@@ -385,3 +387,67 @@ def test_what_is_written_has_a_size_and_what_is_not_there_a_hint(b24tools: Run, 
     assert (1, "", f"{tmp_path / 'b.zip'}: {missing}") == b24tools("restore", tmp_path / "b.zip")
     status, _out, err = b24tools("backup", tmp_path / "nowhere" / "b.zip")
     assert (1, True) == (status, err.endswith(missing)), err
+
+
+MARKED = "SELECT count(*) FROM orders WHERE portal_wins = 1"
+
+
+@pytest.mark.sqlite
+def test_whoever_restores_twice_is_protected_twice(portal: Portal, b24tools: Run, data: Path, tmp_path: Path) -> None:
+    """Also where the folder was lost, and the count in it; by copies of the database as well."""
+
+    def restore() -> tuple[int, int]:
+        status, out, _err = b24tools("restore", tmp_path / "a.zip", "--yes", "--json")
+        assert 0 == status
+        with closing(sqlite3.connect(data / "b24tools.db")) as connection:
+            return json.loads(out)["data"]["looks_up"], connection.execute(MARKED).fetchone()[0]
+
+    b24tools("assign", write_orders(tmp_path, 1))
+    b24tools("backup", tmp_path / "a.zip")
+    shutil.copy(data / "b24tools.db", tmp_path / "copy.db")
+    b24tools("assign", write_orders(tmp_path, 2))
+
+    assert [(1, 1)] * 3 == [restore() for _time in range(3)]
+    shutil.rmtree(data)
+    assert [(1, 1)] * 2 == [restore() for _time in range(2)]
+    b24tools("assign", write_orders(tmp_path, 1))
+    for _time in range(2):
+        shutil.copy(tmp_path / "copy.db", data / "b24tools.db")
+        assert "the database is older than the tasks on the portal" in b24tools("assign", write_orders(tmp_path, 3))[1]
+
+
+@pytest.mark.sqlite
+def test_what_is_moved_to_a_server_and_back_is_not_restored(
+    portal: Portal,
+    b24tools: Run,
+    data: Path,
+    clock: Clock,
+    tmp_path: Path,
+    address: DatabaseUrl,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Unless something was sent after the backup, by whichever machine, wherever the backup is put."""
+    server_url = f"{address.libpq}&schema={address.schema}"
+    path = tmp_path / "a.zip"
+
+    def move(url: str) -> int:
+        clock.now += timedelta(minutes=1)
+        monkeypatch.setenv("B24_DATABASE_URL", url)
+        status, out, _err = b24tools("restore", path, "--yes", "--json")
+        assert 0 == status, out
+        return int(json.loads(out)["data"]["looks_up"])
+
+    monkeypatch.setenv("B24_DATABASE_URL", "")
+    b24tools("assign", write_orders(tmp_path, 1))
+    moved = []
+    for url in (server_url, "", server_url):
+        b24tools("backup", path)
+        moved.append(move(url))
+    b24tools("assign", write_orders(tmp_path, 2))
+    b24tools("backup", path)
+    shutil.copytree(data, tmp_path / "other")
+    monkeypatch.setenv("B24_DATA_DIR", str(tmp_path / "other"))
+    b24tools("assign", write_orders(tmp_path, 3))
+    monkeypatch.setenv("B24_DATA_DIR", str(data))
+
+    assert [0, 0, 0, 2, 2] == [*moved, move(server_url), move("")]
