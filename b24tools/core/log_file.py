@@ -99,7 +99,7 @@ class LogFile(logging.Handler):
             if abs(time.time() - self._note.stat().st_mtime) < DAY_S:
                 return True
         with suppress(OSError):
-            self._note.touch(mode=0o600)
+            data_folder.touch(self._note)
         return False
 
     def _append(self, line: bytes) -> None:
@@ -112,6 +112,7 @@ class LogFile(logging.Handler):
         with ExitStack() as held:
             try:
                 data_folder.require_locks(self.path.parent)
+                data_folder.prepare_lock(self.path.with_name(f"{NAME}.lock"))
                 lock = filelock.FileLock(f"{self.path}.lock", mode=0o600)
                 held.enter_context(lock.acquire(timeout=LOCK_S, poll_interval=0.01))
             except (OSError, NotImplementedError, filelock.Timeout):
@@ -133,7 +134,9 @@ class LogFile(logging.Handler):
 
 
 def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    handle = os.open(path, flags, 0o600)
+    data_folder.give_back(Path(path))
+    return handle
 
 
 def open_log(settings: Settings) -> LogFile:

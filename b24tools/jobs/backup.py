@@ -115,7 +115,7 @@ def make(store: Store, folder: Path, path: Path, now: datetime, *, keep: int | N
     part = path.with_name(_PART)
     with _explain_disk(path):
         if path.parent == folder / FOLDER:
-            path.parent.mkdir(mode=data_folder.PRIVATE_FOLDER, parents=True, exist_ok=True)
+            data_folder.make_folder(path.parent)
         with data_folder.write_whole(path, part=part, durable=True) as stream:
             manifest = _write(store, folder, stream, now)
             stream.flush()

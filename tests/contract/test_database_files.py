@@ -445,6 +445,36 @@ def test_the_data_folder_is_for_its_user_alone(tmp_path: Path, monkeypatch: pyte
     assert {} == {path.name: oct(mode) for path, mode in modes(tmp_path / "data").items() if mode & 0o077}
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files away")
+def test_what_root_makes_is_the_owners_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file, while root has the folder open, and what a killed run has left; a link of that user's gets nothing."""
+    portal = demo_company.build(lambda: datetime.now(UTC))
+    (tmp_path / "order.json").write_bytes(as_bytes(order()))
+    (data := tmp_path / "data").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (data / "cache").symlink_to(tmp_path / "elsewhere")
+    (data / "log.log").write_text("", "utf-8")
+    shutil.chown(data, "nobody")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("B24_DATA_DIR", str(data))
+
+    def list_roots() -> list[str]:
+        return sorted(str(path.relative_to(data)) for path in data.rglob("*") if path.lstat().st_uid == 0)
+
+    with server.serve(portal) as url:
+        monkeypatch.setenv("BITRIX_WEBHOOK_URL", portal.webhook_url(url))
+        for command in ("assign order.json", "snapshot", "backup", "orders", "mode webhook"):
+            assert 0 == app.main(command.split())
+        with closing(open_store(data / "b24tools.db")) as store, store.transaction():
+            store.settings.get("producer_mode")
+            assert ["cache"] == list_roots()
+            assert {0} == {path.stat().st_uid for path in (tmp_path / "elsewhere").iterdir()}
+        (data / "cache").unlink()
+        assert 0 == app.main(["assign", "order.json"])
+        assert (data / "cache" / "cache.db").exists()
+        assert [] == list_roots()
+
+
 def modes(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*"))}
 
