@@ -35,6 +35,7 @@ FOLDER = "backups"
 _ROWS = ".jsonl"
 _NAME = re.compile(r"b24tools-\d{4}-\d\d-\d\d-\d{6}\.zip")
 _ENCRYPTED = 1  # of a member's flags
+_FIRST, _LAST = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)  # that a zip can have; a clock may be further off
 _PART = ".b24tools-backup.part"  # one backup at a time: what a kill leaves, the next one writes over
 
 
@@ -132,12 +133,18 @@ def make(store: Store, folder: Path, path: Path, now: datetime, *, keep: int | N
 
 def _write(store: Store, folder: Path, stream: IO[bytes], now: datetime) -> Manifest:
     parts: dict[str, Part] = {}
+    moment = min(max(_FIRST, now.timetuple()[:6]), _LAST)
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+
+        def describe(name: str) -> zipfile.ZipInfo:
+            member = zipfile.ZipInfo(name, moment)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            return member
 
         def add(name: str, pieces: Iterable[bytes], *, counts: bool) -> None:
             count = size = 0
             digest = hashlib.sha256()
-            with archive.open(name, "w", force_zip64=True) as member:
+            with archive.open(describe(name), "w", force_zip64=True) as member:
                 for count, piece in enumerate(pieces, 1):  # noqa: B007 - counted
                     member.write(piece)
                     digest.update(piece)
@@ -162,7 +169,7 @@ def _write(store: Store, folder: Path, stream: IO[bytes], now: datetime) -> Mani
             "parts": parts,
         }
         manifest = Manifest.model_validate(values)
-        archive.writestr(MANIFEST, manifest.model_dump_json(by_alias=True, indent=1, exclude_none=True))
+        archive.writestr(describe(MANIFEST), manifest.model_dump_json(by_alias=True, indent=1, exclude_none=True))
     return manifest
 
 

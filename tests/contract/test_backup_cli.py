@@ -13,7 +13,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -390,6 +390,19 @@ def test_what_is_written_has_a_size_and_what_is_not_there_a_hint(b24tools: Run, 
 
 
 MARKED = "SELECT count(*) FROM orders WHERE portal_wins = 1"
+
+
+@pytest.mark.parametrize("moment", ["1970-01-02", "2200-01-01"])
+def test_a_clock_that_is_far_off_stops_no_backup(b24tools: Run, clock: Clock, tmp_path: Path, moment: str) -> None:
+    """A zip knows no such years."""
+    b24tools("mode", "webhook")
+    clock.now = datetime.fromisoformat(f"{moment}T00:00+00:00")
+
+    assert 0 == b24tools("backup", tmp_path / "a.zip")[0]
+    assert 0 == b24tools("restore", tmp_path / "a.zip", "--yes")[0]
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        kinds = {(member.compress_type, member.external_attr >> 16) for member in archive.infolist()}
+    assert {(zipfile.ZIP_DEFLATED, 0o600)} == kinds
 
 
 @pytest.mark.sqlite
