@@ -89,13 +89,17 @@ class Restored:
 def choose_path(target: Path | None, folder: Path, now: datetime) -> Path:
     """Return where a backup goes: a name with the date in `backups/` of the data folder, or in the folder `target`.
 
-    `now` in the zone of people. Raises ConfigError for a file that is no backup: it would be replaced.
+    `now` in the zone of people. Raises ConfigError for a file that is no backup: it would be replaced, and UsageError
+    for what may be a folder that nobody has made yet: each night's backup would replace the one before.
     """
     name = f"b24tools-{now:%Y-%m-%d-%H%M%S}.zip"
     if target is None:
         return folder / FOLDER / name
     if target.is_dir():
         return target / name
+    if target.suffix.lower() != ".zip":
+        message = _("{path} is no folder, and no name of a backup: that ends in .zip").format(path=target)
+        raise errors.UsageError(message, _("Make that folder, or name a file that ends in .zip."))
     if target.exists():
         try:
             read_manifest(target)

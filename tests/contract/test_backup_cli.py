@@ -324,7 +324,13 @@ def test_only_the_last_ones_stay(b24tools: Run, data: Path, clock: Clock, tmp_pa
     message = f"{folder / 'mine.zip'} is there, and is no backup: it stays as it is. Choose another name, or name a"
     assert (2, True) == ((told := b24tools("backup", folder / "mine.zip"))[0], told[2].startswith(message))
     assert b"mine" == (folder / "mine.zip").read_bytes()
-    assert 2 == b24tools("backup", folder / "b.zip", "--keep", "2")[0]
+    hint = "Make that folder, or name another one; without a name it is backups/ in the data folder.\n"
+    for path in (folder / "b.zip", folder / "new"):
+        message = f"--keep counts the backups of a folder, and {path} is none. {hint}"
+        assert (2, "", message) == b24tools("backup", path, "--keep", "2")
+    hint = "Make that folder, or name a file that ends in .zip.\n"
+    message = f"{folder / 'new'} is no folder, and no name of a backup: that ends in .zip. {hint}"
+    assert (2, "", message) == b24tools("backup", folder / "new")
 
 
 @pytest.mark.sqlite
