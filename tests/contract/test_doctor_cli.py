@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -63,6 +64,28 @@ def test_warnings_do_not_fail(portal: Portal, b24tools: Run, tmp_path: Path) -> 
     (tmp_path / "data").mkdir()
     b24tools("doctor")
     assert [tmp_path / "data"] == list(tmp_path.rglob("*"))
+
+
+def test_of_a_file_that_cannot_be_read_nothing_is_said_to_be_unset(
+    b24tools: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is advised what would make a second installation."""
+    (tmp_path / ".env").write_text("BITRIX_WEBHOOK_URL=https://portal.example/rest/1/abcdefgh12/\n", "utf-8")
+    monkeypatch.delenv("B24_DATA_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    read = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path.name == ".env":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    status, out, _err = b24tools("doctor", "--json")
+
+    checks = {check["check"]: check["detail"] for check in json.loads(out)["data"]}
+    assert (1, f"{tmp_path / '.env'} cannot be read: Permission denied") == (status, checks.pop("env_file"))
+    assert [] == [name for name in checks if name in ("settings", "webhook") or name.startswith("setting ")]
 
 
 def test_what_is_in_order_is_one_line(portal: Portal, b24tools: Run) -> None:

@@ -43,6 +43,18 @@ def test_a_line_that_cannot_be_read_stops_every_command(
     ) == capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [*COMMANDS, ["sample"], ["history"]], ids=" ".join)
+@pytest.mark.parametrize("address", ["https://portal.example/rest/1/", "portal.example/rest/1/abcdefgh12/"])
+def test_a_webhook_that_is_none_stops_every_command(
+    command: list[str], address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also those that do not ask the portal: whoever sets up is told at once."""
+    monkeypatch.setenv("BITRIX_WEBHOOK_URL", address)
+
+    assert 2 == app.main(command)
+    assert capsys.readouterr().err.startswith("BITRIX_WEBHOOK_URL is not the address of an incoming webhook. Expected ")
+
+
 @pytest.mark.parametrize("command", [["mode"], ["config"]], ids=" ".join)
 def test_a_misspelt_setting_is_one_line_of_every_command(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -38,7 +38,9 @@ checks = Checks(lambda: _("This machine"))
 
 
 @checks.add("settings", lambda: _("settings"))
-def check_source(exam: Examination) -> Finding:
+def check_source(exam: Examination) -> Finding | None:
+    if exam.inspection.is_unread:
+        return None
     given, file = len(exam.inspection.given), exam.inspection.file
     count = ngettext("{n} setting", "{n} settings", given).format(n=given)
     if file is None:
@@ -73,7 +75,7 @@ def check_values(exam: Examination) -> Iterator[Finding]:
         fix = _("Name the PEM file of the authority that signed the portal's certificate, or leave the setting empty.")
         detail = _("{path} is not there, or {user} may not read it")
         yield fail(detail, fix, about="B24_CA_BUNDLE", path=settings.ca_bundle, user=_name_user())
-    if "B24_DATA_DIR" not in exam.inspection.given:
+    if "B24_DATA_DIR" not in exam.inspection.given and not exam.inspection.is_unread:
         detail = _("not set: another user (cron, a service) would have another data folder, and make tasks twice")
         yield warn(detail, _("Write B24_DATA_DIR={path} into .env."), about="B24_DATA_DIR", path=settings.data_dir)
 
