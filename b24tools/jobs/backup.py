@@ -103,6 +103,8 @@ def choose_path(target: Path | None, folder: Path, now: datetime) -> Path:
     if target.exists():
         try:
             read_manifest(target)
+        except errors.UsageError:
+            raise
         except errors.ConfigError as error:
             message = _("{path} is there, and is no backup: it stays as it is").format(path=target)
             raise errors.ConfigError(message, _("Choose another name, or name a folder.")) from error
@@ -233,6 +235,8 @@ def _explain(path: Path) -> Iterator[None]:
             yield
         except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValidationError, NotImplementedError) as error:
             raise _damaged(path, MANIFEST if isinstance(error, ValidationError) else error) from error
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:  # a wrong name
+            raise errors.UsageError(_describe_refusal(path, error), os_hint(error)) from error
 
 
 @contextmanager
@@ -241,10 +245,11 @@ def _explain_disk(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise errors.B24ToolsError(
-            _("{path}: {reason}").format(path=error.filename or path, reason=os_reason(error)),
-            os_hint(error),
-        ) from error
+        raise errors.B24ToolsError(_describe_refusal(path, error), os_hint(error)) from error
+
+
+def _describe_refusal(path: Path, error: OSError) -> str:
+    return _("{path}: {reason}").format(path=error.filename or path, reason=os_reason(error))
 
 
 # putting back

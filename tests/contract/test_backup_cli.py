@@ -390,7 +390,9 @@ def test_what_is_written_has_a_size_and_what_is_not_there_a_hint(b24tools: Run, 
     sizes = [-(-(tmp_path / "a.zip").stat().st_size // 1024)]
     assert f"Backup written and checked: {tmp_path / 'a.zip'}, {sizes[0]} KiB, 0 orders, 2 closed tasks.\n" == err
     missing = "No such file or directory. Check the name, and the folders in it.\n"
-    assert (1, "", f"{tmp_path / 'b.zip'}: {missing}") == b24tools("restore", tmp_path / "b.zip")
+    assert (2, "", f"{tmp_path / 'b.zip'}: {missing}") == b24tools("restore", tmp_path / "b.zip")
+    status, _out, err = b24tools("restore", tmp_path)
+    assert (2, True) == (status, err.startswith(f"{tmp_path}: Is a directory."))
     status, _out, err = b24tools("backup", tmp_path / "nowhere" / "b.zip")
     assert (1, True) == (status, err.endswith(missing)), err
 
