@@ -40,7 +40,8 @@ def prepare(folder: Path) -> None:
     with suppress(OSError):  # of another user: doctor names them
         files = list(folder.iterdir())
         ours = [file for file in files if _OURS.fullmatch(file.name)]
-        for path in [*([folder] if len(ours) == len(files) else []), *ours]:
+        within = folder.glob("cache/cache.db*")  # of 0.1.0; what is in the other folders was never for others
+        for path in [*([folder] if len(ours) == len(files) else []), *ours, *within]:
             mode = stat.S_IMODE(path.lstat().st_mode)
             if mode & (stat.S_IRWXG | stat.S_IRWXO) and not path.is_symlink():
                 path.chmod(mode & stat.S_IRWXU)

@@ -489,13 +489,15 @@ def test_a_data_folder_that_others_could_read_is_made_private(tmp_path: Path) ->
     open_store(folder / "b24tools.db").close()
     (folder / "log.log.1").touch()
     (folder / "calendar.json").symlink_to(target)
-    for path in (folder, folder / "b24tools.db", folder / "log.log.1"):
-        path.chmod(0o755 if path is folder else 0o664)
+    (folder / "cache").mkdir()
+    (folder / "cache" / "cache.db").touch()
+    for path in (folder, folder / "cache", folder / "cache" / "cache.db", folder / "b24tools.db", folder / "log.log.1"):
+        path.chmod(0o755 if path.is_dir() else 0o664)
 
     open_store(folder / "b24tools.db").close()
 
     private = {path: mode for path, mode in modes(folder).items() if path.name != "calendar.json"}
-    assert {folder: 0o700, **{path: 0o600 for path in private if path != folder}} == private
+    assert {path: 0o700 if path.is_dir() else 0o600 for path in private} == private
     assert 0o644 == target.stat().st_mode & 0o777
 
 
