@@ -91,7 +91,8 @@ class LogFile(logging.Handler):
         folder = self.path.parent
         if data_folder.is_folder(folder) and os.access(folder, os.W_OK) and not self._was_said():
             words = _("{path} cannot be written: {reason}").format(path=self.path, reason=os_reason(reason))
-            sys.stderr.write(words + "\n")
+            with suppress(OSError):  # a full disk behind it as well
+                sys.stderr.write(words + "\n")
 
     def _was_said(self) -> bool:
         """Tell whether a process said so within a day, and none could write since; else note that it is said now."""

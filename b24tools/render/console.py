@@ -108,7 +108,7 @@ class Messenger:
 
     def trace(self, error: BaseException) -> None:
         """Print the traceback."""
-        sys.stderr.write(self.scrub("".join(traceback.format_exception(error)).rstrip()) + "\n")
+        _write_remark(self.scrub("".join(traceback.format_exception(error)).rstrip()))
 
     def _print(self, message: str, color: int = 0) -> None:
         """Print a message; on a terminal broken between its words, in a color of ANSI."""
@@ -117,8 +117,7 @@ class Messenger:
             text = "\n".join(wrap_words(text, _get_width(sys.stderr)))
             if color and _can_color():
                 text = f"\x1b[{color}m{text}\x1b[0m"
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
+        _write_remark(text)
 
     @contextmanager
     def progress(self, *, time_left: bool = False) -> Iterator[Progress]:
@@ -336,6 +335,15 @@ def print_file(content: str) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(content.encode("utf-8"))
     sys.stdout.buffer.flush()
+
+
+def _write_remark(text: str) -> None:
+    """Print a line on stderr; what is done stays done where that cannot be written, on a full disk for instance."""
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # Python's last flush would fail as well
 
 
 def use_utf8() -> None:

@@ -9,6 +9,8 @@ import os
 import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -398,6 +400,22 @@ def test_what_is_written_has_a_size_and_what_is_not_there_a_hint(b24tools: Run, 
 
 
 MARKED = "SELECT count(*) FROM orders WHERE portal_wins = 1"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_backup_is_made_though_that_cannot_be_said(b24tools: Run, data: Path) -> None:
+    """The disk behind stderr is full; so it is for the log, which is said there."""
+    b24tools("mode", "webhook")
+    (data / "log.log").unlink()
+    (data / "log.log").symlink_to("/dev/full")
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "b24tools", "backup", "--json"]
+        plain = [
+            subprocess.run(words, stdout=subprocess.PIPE, stderr=full, check=False) for words in (command, command[:-1])
+        ]
+
+    assert [0, 0] == [done.returncode for done in plain]
+    assert Path(json.loads(plain[0].stdout)["data"]["path"]).exists()
 
 
 @pytest.mark.parametrize("moment", ["1970-01-02", "2200-01-01"])
