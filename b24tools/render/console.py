@@ -114,7 +114,8 @@ class Messenger:
         """Print a message; on a terminal broken between its words, in a color of ANSI."""
         text = name_portal(self.scrub(message))
         if sys.stderr.isatty():
-            text = "\n".join(wrap_words(text, _get_width(sys.stderr)))
+            width = _get_width(sys.stderr)
+            text = "\n".join(part for line in text.split("\n") for part in wrap_words(line, width) or [""])
             if color and _can_color():
                 text = f"\x1b[{color}m{text}\x1b[0m"
         _write_remark(text)
@@ -257,7 +258,7 @@ def wrap_words(text: str, width: int) -> list[str]:
     """
     import textwrap
 
-    mark = re.match(r" *(?:[!x→] |-> )?", text)
+    mark = re.match(r" +\d+\. | *(?:[!x→] |-> )?", text)
     indent = " " * len(mark[0]) if mark else ""
 
     def hold(match: re.Match[str]) -> str:
