@@ -56,9 +56,9 @@ def read_absences(
     absences = Absences({}, order)
     rows: list[tuple[list[Absence], Mapping[str, Any], dict[str, tuple[_Edge, _Edge]]]] = []
     for answer in answers:
-        for user_id, found in (mapping_or_none(answer) or {}).items():
+        for user_id, listed in (mapping_or_none(answer) or {}).items():
             away = absences.away.setdefault(int_or_zero(user_id), [])
-            rows += [(away, row, _readings(row, first, last)) for row in php_values(found) if isinstance(row, Mapping)]
+            rows += [(away, row, _readings(row, first, last)) for row in php_values(listed) if isinstance(row, Mapping)]
     if shown := {next(iter(readings)) for _away, _row, readings in rows if len(readings) == 1}:
         shown = shown - {"YMD"} or shown  # a year in front is plain by itself, and says nothing of the others
         absences.order = shown.pop() if len(shown) == 1 else ""
@@ -69,7 +69,7 @@ def read_absences(
             continue
         chosen = [readings[absences.order]] if absences.order in readings else readings.values()
         spans = dict.fromkeys(_absence(row, edges, days_in, clock_in) for edges in chosen)
-        inside = [one for one in spans if one.start < min(one.end, end) and one.end > start]
+        inside = [span for span in spans if span.start < min(span.end, end) and span.end > start]
         away += inside
         if not readings:
             unread.append(_shown(row))
@@ -107,15 +107,15 @@ def _readings(row: Mapping[str, Any], first: date, last: date) -> dict[str, tupl
     """What a row's dates may mean, by the order of day and month: what lies near the days asked for and the stamps."""
     start_name, end_name, *stamp_names = _names(row)
     starts, ends = _dates(row.get(start_name)), _dates(row.get(end_name))
-    found = {order: (starts[order], ends[order]) for order in starts if order in ends}
-    found = {
+    readings = {order: (starts[order], ends[order]) for order in starts if order in ends}
+    readings = {
         order: (start, end)
-        for order, (start, end) in found.items()
+        for order, (start, end) in readings.items()
         if start[0] <= min(last, end[0]) + _NEAR and end[0] >= first - _NEAR
     }
     stamps = [int_or_zero(row.get(name)) for name in stamp_names]
-    within = {order: edges for order, edges in found.items() if all(stamps) and _is_within(edges, *stamps)}
-    return within or found
+    within = {order: edges for order, edges in readings.items() if all(stamps) and _is_within(edges, *stamps)}
+    return within or readings
 
 
 def _is_within(edges: tuple[_Edge, _Edge], first_stamp: int, last_stamp: int) -> bool:
@@ -126,10 +126,10 @@ def _is_within(edges: tuple[_Edge, _Edge], first_stamp: int, last_stamp: int) ->
 
 def _dates(text: Any) -> dict[str, _Edge]:
     """The day and the clock time that a text may mean, by the order of day and month. Dots come after days."""
-    found = _TEXT.fullmatch(str(text or "").strip())
-    if not found:
+    match = _TEXT.fullmatch(str(text or "").strip())
+    if not match:
         return {}
-    one, separator, two, three, hour, minute, second, half = found.groups()
+    one, separator, two, three, hour, minute, second, half = match.groups()
     orders = {"YMD": (one, two, three)} if len(one) == 4 else {"DMY": (three, two, one)}
     if separator != "." and len(one) < 4:
         orders["MDY"] = (three, one, two)

@@ -142,13 +142,13 @@ class Batch:
             self._requests.append([])
         request = self._requests[-1]
         for reference in pending.references:
-            found = next((one for one in reversed(request) if reference.startswith(one.reference())), None)
-            if found is None or pending.packed is None or pending.source not in (None, found):
+            source = next((other for other in reversed(request) if reference.startswith(other.reference())), None)
+            if source is None or pending.packed is None or pending.source not in (None, source):
                 raise ValueError(f"{pending.method}: refers to more than one command earlier in the same request")
             # A reference that leads nowhere does not fail the command: a write would hit task 1.
             if not error_codes.is_read(pending.method):
                 raise ValueError(f"{pending.method}: a write must not refer to another command")
-            pending.source = found
+            pending.source = source
         request.append(pending)
         return pending
 
@@ -166,7 +166,7 @@ class Batch:
                 continue
             failure = self._send(request)
             if failure is not None and number == 0 and all(pending.error is failure for pending in request):
-                for pending in (*self._alone, *(one for later in self._requests for one in later)):
+                for pending in (*self._alone, *(command for later in self._requests for command in later)):
                     pending.item = Answer(error=failure)
                 raise failure
         for pending in self._alone:
@@ -244,8 +244,8 @@ def _settle_one(key: str, method: str, result: Mapping[str, Any]) -> Answer | Fa
     )
     if key in failures:
         error = failures[key]
-        found = error_codes.read_error(error) if isinstance(error, Mapping) else None
-        code, description = found or ("", error_codes.clean(error))
+        pair = error_codes.read_error(error) if isinstance(error, Mapping) else None
+        code, description = pair or ("", error_codes.clean(error))
         retry, known = error_codes.judge(code), error_codes.find_code(code)
         if retry not in (Retry.ALWAYS, Retry.READS_ONLY):
             return Answer(error=error_codes.refusal(method, code, description))

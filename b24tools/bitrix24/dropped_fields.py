@@ -39,8 +39,8 @@ def _any_date(_sent: Any, shown: Any) -> bool:
 
 def _same_deadline(sent: Any, shown: Any) -> bool:
     """Instead of one that is missing the portal sets its default, five days ahead."""
-    wanted, found = read_iso(sent), read_iso(shown)
-    return found is not None and (wanted is None or abs(found - wanted) <= SAME_MOMENT)
+    wanted, actual = read_iso(sent), read_iso(shown)
+    return actual is not None and (wanted is None or abs(actual - wanted) <= SAME_MOMENT)
 
 
 _CHECKS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {

@@ -345,9 +345,9 @@ class _Cache(diskcache.Cache):  # type: ignore[misc] # it ships no types
             raise
 
 
-def first_id(found: Iterable[Sequence[Any]]) -> int | None:
+def first_id(rows: Iterable[Sequence[Any]]) -> int | None:
     """The id of the first of several things of one name; None where there is none."""
-    return next((int(row[0]) for row in found), None)
+    return next((int(row[0]) for row in rows), None)
 
 
 def _optional(

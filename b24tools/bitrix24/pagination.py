@@ -72,10 +72,10 @@ class Pages:
         rows: list[dict[str, Any]] = []
         last, nameless = self.after, 0
         for page in self.pages:
-            found = None if page.error is not None else _read_page(self.method, page.item.result, last)
-            if found is None:
+            content = None if page.error is not None else _read_page(self.method, page.item.result, last)
+            if content is None:
                 return PageRows(rows, False, last, page.error, nameless)
-            named, count, last = found
+            named, count, last = content
             rows += named
             nameless += count - len(named)
             if count < PAGE or last == self.through:
@@ -175,27 +175,27 @@ class Paginator:
         """Take the rows that count; raises what keeps the list from being read any further."""
         if pages.after != self.after:
             raise ValueError("the parts of a list are read in the order of their ids")
-        found = pages.read()
-        self.nameless += found.nameless
+        taken = pages.read()
+        self.nameless += taken.nameless
         if pages.counts:
             self._counted = True
             self.left = pages.pages[0].item.total
-        left = -1 if self.left is None else self.left - len(found.rows)
+        left = -1 if self.left is None else self.left - len(taken.rows)
         self.left = left if left >= 0 else None
-        self._idle = 0 if found.complete or found.last_id > self.after else self._idle + 1
-        if self._idle and found.error is not None:
-            raise found.error
+        self._idle = 0 if taken.complete or taken.last_id > self.after else self._idle + 1
+        if self._idle and taken.error is not None:
+            raise taken.error
         if self._idle >= MOST_IDLE_ROUNDS:
             message = _("{method}: the rows do not come in the order of their ids").format(method=self._method.method)
             raise errors.PortalError(message, method=self._method.method)
-        self.after = found.last_id
-        if not found.complete:
+        self.after = taken.last_id
+        if not taken.complete:
             self._parts[:0] = self._rest(pages.through)
         elif pages.through is not None:
             self.after = pages.through
         else:
             self.complete = True
-        return found.rows
+        return taken.rows
 
     def _rest(self, through: int | None) -> list[_Part]:
         """What follows `after`, in parts: one to `through`, or as many as the bounds make of the list's rest."""
@@ -203,11 +203,11 @@ class Paginator:
             return [_Part(self.after, through, None)]
         parts, after, left = [], self.after, self.left
         for bound in self._bounds:
-            found = None if bound.error else _read_page(self._method, bound.item.result, after)
-            if not found or len(found[0]) < PAGE:
+            content = None if bound.error else _read_page(self._method, bound.item.result, after)
+            if not content or len(content[0]) < PAGE:
                 break  # the list has become shorter, or the portal does not heed the offset
-            parts.append(_Part(after, found[2], MOST_COMMANDS * PAGE))
-            after, left = found[2], None if left is None else max(0, left - MOST_COMMANDS * PAGE)
+            parts.append(_Part(after, content[2], MOST_COMMANDS * PAGE))
+            after, left = content[2], None if left is None else max(0, left - MOST_COMMANDS * PAGE)
         return [*parts, _Part(after, None, left)]
 
 

@@ -52,8 +52,8 @@ def read_seconds(text: Any, zone: tzinfo) -> int | None:
 @lru_cache(maxsize=16_384)
 def _seconds_within_hour(rest: str) -> int | None:
     """The seconds since the full hour that minutes and seconds (`:15:00+03:00`) say, if it is a time."""
-    found = _IN_AN_HOUR.fullmatch(rest)
-    return 60 * int(found[1]) + int(found[2]) if found else None
+    match = _IN_AN_HOUR.fullmatch(rest)
+    return 60 * int(match[1]) + int(match[2]) if match else None
 
 
 @lru_cache(maxsize=16_384)

@@ -108,5 +108,5 @@ def _read_iso(text: str) -> datetime | None:
 def _printed_offset(rows: Iterable[Mapping[str, Any]]) -> timedelta | None:
     """The offset that the dates carry. Most of them: a date of the distant past may have one of its own."""
     moments = (read_iso(row.get(name)) for row in rows for name in TASK_DATES)
-    found = Counter(moment.utcoffset() for moment in moments if moment)
-    return found.most_common(1)[0][0] if found else None
+    offsets = Counter(moment.utcoffset() for moment in moments if moment)
+    return offsets.most_common(1)[0][0] if offsets else None

@@ -78,7 +78,7 @@ def _find(content: bytes) -> tuple[dict[str, Any] | None, str]:
     before it.
     """
     text = content.decode("utf-8", "replace")
-    found: tuple[int, int] | None = None
+    span: tuple[int, int] | None = None
     at = 0
     while opening := _OPENING.search(text, at):
         start = opening.start(1)
@@ -90,15 +90,15 @@ def _find(content: bytes) -> tuple[dict[str, Any] | None, str]:
             at = start + 1
             continue
         if "result" in body or "error" in body:
-            if found is not None:
+            if span is not None:
                 return None, ""
-            found = start, at
-    if found is None or _ANSWER.search(text, found[1]):
+            span = start, at
+    if span is None or _ANSWER.search(text, span[1]):
         return None, ""
-    before, after = text[: found[0]].strip("\ufeff \t\r\n"), text[found[1] :]
+    before, after = text[: span[0]].strip("\ufeff \t\r\n"), text[span[1] :]
     if before and (_LINE_GOES_ON.match(after) or _BROKEN_OFF.search(before)):
         return None, ""
-    return _parse(text[found[0] : found[1]].encode()), f"{before}\n{after}".strip()
+    return _parse(text[span[0] : span[1]].encode()), f"{before}\n{after}".strip()
 
 
 def _text(content: bytes) -> str:

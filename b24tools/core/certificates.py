@@ -83,7 +83,7 @@ def _find_store() -> str | None:
 def _list_defaults() -> list[str]:
     """List the places that OpenSSL reads by itself, if there is anything in them."""
     paths = ssl.get_default_verify_paths()
-    found = [paths.cafile] if paths.cafile else []
+    places = [paths.cafile] if paths.cafile else []
     if paths.capath and any(Path(paths.capath).glob("*.[0-9]")):
-        found.append(paths.capath)
-    return found
+        places.append(paths.capath)
+    return places

@@ -173,20 +173,20 @@ class Settings(BaseModel):
     @cached_property
     def own_secrets(self) -> frozenset[str]:
         """The secrets of these settings."""
-        found = {
+        own = {
             value.get_secret_value()
             for name, value in self
             if isinstance(value, SecretStr) and name != "database_url"  # errors name it, without its passwords
         }
         if self.outgoing_token is not None:
-            found |= {word.strip() for word in self.outgoing_token.get_secret_value().split(",")}
+            own |= {word.strip() for word in self.outgoing_token.get_secret_value().split(",")}
         if self.webhook_url is not None:
-            found |= set(secrets.of_webhook(self.webhook_url.get_secret_value()))
+            own |= set(secrets.of_webhook(self.webhook_url.get_secret_value()))
         if isinstance(self.database, DatabaseUrl):
-            found |= self.database.passwords
+            own |= self.database.passwords
         if self.ping_url is not None:
-            found |= set(secrets.of_ping(self.ping_url.get_secret_value()))
-        return frozenset(found)
+            own |= set(secrets.of_ping(self.ping_url.get_secret_value()))
+        return frozenset(own)
 
     @cached_property
     def scrubber(self) -> secrets.Scrubber:
@@ -264,9 +264,9 @@ def inspect(env: Mapping[str, str] | None = None, env_file: Path | None = None, 
     env = os.environ if env is None else env
     if profile:
         env = {name: value for name, value in env.items() if not OF_ONE_PORTAL.fullmatch(name)}
-    found = read_file(env_file)
-    file, in_file = found.path, found.values
-    problems = [("", problem) for problem in found.problems]
+    content = read_file(env_file)
+    file, in_file = content.path, content.values
+    problems = [("", problem) for problem in content.problems]
     odd = []
     for name in (*names(), *OLD_NAMES):
         try:
@@ -277,7 +277,7 @@ def inspect(env: Mapping[str, str] | None = None, env_file: Path | None = None, 
     fitting = {name: value for name, value in env.items() if name not in dict(odd)}
     values, where = _merge(fitting, file, in_file, profile)
     repeated = [
-        *found.repeated,
+        *content.repeated,
         *_find_two_spellings(in_file, str(file)),
         *_find_two_spellings(env, _("the environment")),
     ]
@@ -358,10 +358,10 @@ def _compare_names(name: str, known: str) -> float:
 
     if not name.startswith(OUR_PREFIXES):
         return SequenceMatcher(None, name, known).ratio()
-    one, other = (re.sub("^(B24|BITRIX)_", "", text).split("_") for text in (name, known))
-    short, long = "".join(one), "".join(other)
+    words, other = (re.sub("^(B24|BITRIX)_", "", text).split("_") for text in (name, known))
+    short, long = "".join(words), "".join(other)
     is_start = len(short) > 2 and long.startswith(short)
-    sorted_ratio = SequenceMatcher(None, "".join(sorted(one)), "".join(sorted(other))).ratio()
+    sorted_ratio = SequenceMatcher(None, "".join(sorted(words)), "".join(sorted(other))).ratio()
     return max(SequenceMatcher(None, short, long).ratio(), sorted_ratio, float(is_start))
 
 

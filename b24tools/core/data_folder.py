@@ -219,9 +219,9 @@ def find_network_share(folder: Path) -> str:
 
 def find_file_system(mounts: str, folder: Path) -> str:
     """Return the kind of file system that the folder is on, by the lines of /proc/self/mountinfo."""
-    found = {}
+    kinds = {}
     for line in mounts.splitlines():
         before, _dash, after = line.partition(" - ")
         point = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), before.split()[4])
-        found[Path(point)] = after.split()[0]  # of two mounts on one folder the last one is seen
-    return next((found[one] for one in (folder, *folder.parents) if one in found), "")
+        kinds[Path(point)] = after.split()[0]  # of two mounts on one folder the last one is seen
+    return next((kinds[place] for place in (folder, *folder.parents) if place in kinds), "")

@@ -42,8 +42,8 @@ class DatabaseUrl:
         """The passwords in the URL, as they were meant: the user's, and that of the key of a certificate."""
         parts = urlsplit(self.libpq)
         options = dict(parse_qsl(parts.query))
-        found = {unquote(parts.password or ""), options.get("password", ""), options.get("sslpassword", "")}
-        return frozenset(found - {""})
+        passwords = {unquote(parts.password or ""), options.get("password", ""), options.get("sslpassword", "")}
+        return frozenset(passwords - {""})
 
 
 Location = Path | DatabaseUrl  # a file of SQLite's, or a schema on a server

@@ -36,9 +36,9 @@ def read_origin(address: str) -> str:
         return address
 
 
-def is_same(one: str, other: str) -> bool:
+def is_same(host: str, other: str) -> bool:
     """Whether both name one portal, however they are spelled."""
-    return (read(one) or one) == (read(other) or other)
+    return (read(host) or host) == (read(other) or other)
 
 
 def _split(host: str) -> tuple[str, str, str]:

@@ -121,8 +121,8 @@ def unknown_holder() -> str:
 def _read_holder(note: Path, name: str) -> tuple[str, str]:
     """Return the holder's command, by default that of the lock, and its process in words."""
     try:
-        found = json.loads(note.read_text(encoding="utf-8"))
-        holder = _("process {pid}, since {since}").format(pid=found["pid"], since=found["since"])
-        return found.get("command", name), holder  # 0.1 does not write it
+        content = json.loads(note.read_text(encoding="utf-8"))
+        holder = _("process {pid}, since {since}").format(pid=content["pid"], since=content["since"])
+        return content.get("command", name), holder  # 0.1 does not write it
     except (OSError, ValueError, KeyError, TypeError):
         return name, unknown_holder()

@@ -83,7 +83,7 @@ def label_at(seconds: int, zone: ZoneInfo) -> str:
 def _label_of_day(number: int, zone: ZoneInfo) -> str | None:
     """Return the label of a day of UTC; None if another week begins in it."""
     after = (number + 1) * _DAY_S // _QUARTER_S
-    first, last = (_label_of_quarter(one, zone) for one in (after - _DAY_S // _QUARTER_S, after - 1))
+    first, last = (_label_of_quarter(quarter, zone) for quarter in (after - _DAY_S // _QUARTER_S, after - 1))
     return first if first == last else None
 
 

@@ -42,8 +42,8 @@ def find_folder(env_file: Path | None) -> Path:
 def list_profiles(folder: Path) -> tuple[list[Profile], list[str]]:
     """Return the profiles of a folder by their names, and the names of files that are none. Raises ConfigError."""
     try:
-        found = sorted(file for file in folder.iterdir() if file.suffix == SUFFIX and not file.name.startswith("."))
-        files = [file for file in found if not file.is_dir()]  # a link that leads nowhere is a portal that is broken
+        paths = sorted(file for file in folder.iterdir() if file.suffix == SUFFIX and not file.name.startswith("."))
+        files = [file for file in paths if not file.is_dir()]  # a link that leads nowhere is a portal that is broken
     except OSError as error:
         raise _describe_unreadable(folder, error) from error
     fitting = [Profile(file.stem, file) for file in files if NAME.fullmatch(file.stem)]
@@ -79,13 +79,13 @@ def choose_profiles(
         names = dict.fromkeys(name.strip() for name in text.split(","))
         return [find_profile(name, env_file, must_exist=must_exist) for name in names], []
     folder = find_folder(env_file)
-    found, others = list_profiles(folder)
-    if not found:
+    profiles, others = list_profiles(folder)
+    if not profiles:
         raise errors.ConfigError(
             _("there is no profile in {folder}").format(folder=folder),
             _("`b24tools --profile NAME init` writes one."),
         )
-    return found, others
+    return profiles, others
 
 
 def check_path(path: Path | str) -> None:
@@ -105,10 +105,10 @@ def _describe_unreadable(folder: Path, error: OSError) -> errors.ConfigError:
 
 
 def _describe_missing(profile: Profile, folder: Path) -> errors.ConfigError:
-    found, _others = list_profiles(folder)
+    profiles, _others = list_profiles(folder)
     hint = _("`b24tools --profile {name} init` writes it.").format(name=profile.name)
-    if found:
-        hint = _("There are: {names}. {hint}").format(names=_join([one.name for one in found]), hint=hint)
+    if profiles:
+        hint = _("There are: {names}. {hint}").format(names=_join([other.name for other in profiles]), hint=hint)
     return errors.ConfigError(_("there is no profile {file}").format(file=profile.file), hint)
 
 

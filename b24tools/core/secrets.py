@@ -90,15 +90,15 @@ class Scrubber:
     def _hide(self, text: str) -> str:
         """Put `***` in place of each secret, from where its first character is spelled to where its last one is."""
         plain, starts, ends = text, list(range(len(text))), list(range(1, len(text) + 1))
-        found: list[tuple[int, int]] = []
+        spans: list[tuple[int, int]] = []
         for _layer in range(ENCODINGS + 1):
-            found += ((starts[first], ends[last - 1]) for first, last in self._find(plain))
+            spans += ((starts[first], ends[last - 1]) for first, last in self._find(plain))
             decoded = _decode(plain, starts, ends)
             if decoded[0] == plain:
                 break
             plain, starts, ends = decoded
         parts, behind = [], 0
-        for first, last in sorted(found):
+        for first, last in sorted(spans):
             if first >= behind:
                 parts += [text[behind:first], HIDDEN]
             behind = max(behind, last)
@@ -116,23 +116,23 @@ class Scrubber:
             place = text.find(CUT)
             while place >= 0:
                 beginnings = cut.get(text[max(0, place - LEAST_CUT) : place], ())
-                if found := [one for one in beginnings if text.endswith(one, 0, place)]:
-                    yield place - max(map(len, found)), place
+                if fitting := [beginning for beginning in beginnings if text.endswith(beginning, 0, place)]:
+                    yield place - max(map(len, fitting)), place
                 place = text.find(CUT, place + 1)
 
 
 def of_webhook(url: str) -> list[str]:
     """Return what is secret in a webhook's address: all of it, and its code; in a wrong one all that may be a code."""
-    found = _CODE_IN_SETTING.search(url)
+    match = _CODE_IN_SETTING.search(url)
     path = url.partition("://")[2].partition("/")[2]
-    return [url, *([found[1]] if found else _MAY_BE_CODE.findall(path))]
+    return [url, *([match[1]] if match else _MAY_BE_CODE.findall(path))]
 
 
 def of_ping(url: str) -> list[str]:
     """Return what is secret in the address of a dead man's switch: all of it, and what may be a key in it."""
     path = url.partition("://")[2].partition("/")[2]
-    found = re.split(r"[/?&=#]", path)
-    words = [word for word in found if not re.search(r"\{(command|profile)\}", word) and len(word) >= LEAST_CUT]
+    parts = re.split(r"[/?&=#]", path)
+    words = [word for word in parts if not re.search(r"\{(command|profile)\}", word) and len(word) >= LEAST_CUT]
     return [url, *words]
 
 
@@ -141,7 +141,7 @@ def _fold(text: str) -> str:
     text = text if text.isascii() else text.translate(_FULL_WIDTH)
     text = text.replace("+", " ")
     lower = text.lower()
-    return lower if len(lower) == len(text) else "".join(one if len(one.lower()) > 1 else one.lower() for one in text)
+    return lower if len(lower) == len(text) else "".join(c if len(c.lower()) > 1 else c.lower() for c in text)
 
 
 def _blur(text: str) -> str:
@@ -151,11 +151,11 @@ def _blur(text: str) -> str:
 
 def _list_cuts(words: Iterable[str]) -> dict[str, list[str]]:
     """List the beginnings of these words by their last characters."""
-    found: dict[str, list[str]] = {}
+    cuts: dict[str, list[str]] = {}
     for word in words:
         for length in range(LEAST_CUT, len(word)):
-            found.setdefault(word[length - LEAST_CUT : length], []).append(word[:length])
-    return found
+            cuts.setdefault(word[length - LEAST_CUT : length], []).append(word[:length])
+    return cuts
 
 
 def _to_hex(secret: str) -> str:
@@ -190,10 +190,10 @@ def _unescape_html(text: str) -> str:
     return html.unescape(text)
 
 
-def _unescape_json(found: re.Match[str]) -> str:
-    if digits := found[1] or found[2]:
+def _unescape_json(match: re.Match[str]) -> str:
+    if digits := match[1] or match[2]:
         return chr(int(digits, 16))
-    return chr(int(found[3], 8)) if found[3] else ""
+    return chr(int(match[3], 8)) if match[3] else ""
 
 
 def _unescape(text: str) -> str:
@@ -203,10 +203,10 @@ def _unescape(text: str) -> str:
     return unquote(text)
 
 
-def _unescape_one(found: re.Match[str]) -> str:
-    if found[4]:
-        return bytes.fromhex("".join(_PERCENT.findall(found[4]))).decode("utf-8", "replace")
-    return _unescape_json(found) if found[0].startswith("\\") else _unescape_html(found[0])
+def _unescape_one(match: re.Match[str]) -> str:
+    if match[4]:
+        return bytes.fromhex("".join(_PERCENT.findall(match[4]))).decode("utf-8", "replace")
+    return _unescape_json(match) if match[0].startswith("\\") else _unescape_html(match[0])
 
 
 def _decode(text: str, starts: Sequence[int], ends: Sequence[int]) -> tuple[str, list[int], list[int]]:
@@ -221,14 +221,14 @@ def _decode(text: str, starts: Sequence[int], ends: Sequence[int]) -> tuple[str,
         new_ends.extend([ends[last - 1]] * len(signs))
 
     behind = 0
-    for found in _ESCAPED.finditer(text):
-        parts.append(text[behind : found.start()])
-        new_starts += starts[behind : found.start()]
-        new_ends += ends[behind : found.start()]
-        behind = found.end()
-        if found[4]:
-            units = _PERCENT.finditer(text, found.start(), found.end())
-            raw = [(int(one[1], 16), one.start(), one.end()) for one in units]
+    for match in _ESCAPED.finditer(text):
+        parts.append(text[behind : match.start()])
+        new_starts += starts[behind : match.start()]
+        new_ends += ends[behind : match.start()]
+        behind = match.end()
+        if match[4]:
+            units = _PERCENT.finditer(text, match.start(), match.end())
+            raw = [(int(unit[1], 16), unit.start(), unit.end()) for unit in units]
             place = 0
             while place < len(raw):
                 size = 1
@@ -237,10 +237,10 @@ def _decode(text: str, starts: Sequence[int], ends: Sequence[int]) -> tuple[str,
                 run = raw[place : place + size]
                 add(bytes(byte for byte, _first, _last in run).decode("utf-8", "replace"), run[0][1], run[-1][2])
                 place += size
-        elif found[0].startswith("\\"):
-            add(_unescape_json(found), found.start(), found.end())
+        elif match[0].startswith("\\"):
+            add(_unescape_json(match), match.start(), match.end())
         else:
-            add(_unescape_html(found[0]), found.start(), found.end())
+            add(_unescape_html(match[0]), match.start(), match.end())
     parts.append(text[behind:])
     new_starts += starts[behind:]
     new_ends += ends[behind:]

@@ -115,5 +115,5 @@ def _add_error_handlers(api: FastAPI, services: Services) -> None:
 def _methods(api: FastAPI, request: Request) -> list[str]:
     """List the methods that this address takes, HEAD where GET; Starlette names only those of its first route."""
     routes = (route for route in api.routes if route.matches(request.scope)[0] != Match.NONE)
-    found = {method for route in routes for method in getattr(route, "methods", None) or ()}
-    return sorted(found | {"HEAD"} if "GET" in found else found)
+    methods = {method for route in routes for method in getattr(route, "methods", None) or ()}
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)

@@ -46,7 +46,7 @@ class Access:
 def choose_access(settings: config.Settings, host: str, *, no_auth: bool) -> Access:
     """Choose who may come in. Raises ConfigError rather than leave it open to a network."""
     token, origins = reveal(settings.serve_token), tuple(map(hosts.read_origin, settings.cors_origins))
-    addresses = [str(found[4][0]).partition("%")[0] for found in sockets.resolve(host, 0)]
+    addresses = [str(info[4][0]).partition("%")[0] for info in sockets.resolve(host, 0)]
     local = all(ipaddress.ip_address(address).is_loopback for address in addresses)
     if no_auth:
         return Access(origins=origins)

@@ -117,14 +117,14 @@ class Connection(H11Protocol):
         self._timer, self._idle_bytes = None, 0
 
     def _make_room(self) -> None:
-        others = [one for one in self.connections if isinstance(one, Connection) and not one.transport.is_closing()]
+        others = [peer for peer in self.connections if isinstance(peer, Connection) and not peer.transport.is_closing()]
         if len(others) <= self.most:
             return
         _log.warning("more than %d connections are open: the longest idle ones are closed", self.most)
         others.remove(self)
-        idle = [one for one in others if one._is_idle() and self._since - one._since > FRESH_S]
-        slow = [one for one in others if one._is_idle() or one.cycle.more_body]
-        min(idle or slow or [self], key=lambda one: one._since).transport.abort()
+        idle = [peer for peer in others if peer._is_idle() and self._since - peer._since > FRESH_S]
+        slow = [peer for peer in others if peer._is_idle() or peer.cycle.more_body]
+        min(idle or slow or [self], key=lambda peer: peer._since).transport.abort()
 
 
 class OncePerMinute(logging.Filter):

@@ -50,7 +50,7 @@ class AccessLogMiddleware:
                 status = message["status"]
                 raw = list(message["headers"])
                 given = {name for name, _value in raw}
-                message = {**message, "headers": [*raw, *(one for one in _SAFE_HEADERS if one[0] not in given)]}
+                message = {**message, "headers": [*raw, *(pair for pair in _SAFE_HEADERS if pair[0] not in given)]}
                 headers = MutableHeaders(scope=message)
                 if headers.get("Content-Type") == "application/json":
                     headers["Content-Type"] += "; charset=utf-8"  # PowerShell would take it for Latin-1

@@ -27,8 +27,8 @@ def groups_named(name: str, *, part: str = "") -> Query[list[Project]]:
 
     def read(result: Any) -> list[Project]:
         projects = (Project(id_of(r, "ID"), str(r.get("NAME") or ""), r.get("CLOSED") == "Y") for r in rows_of(result))
-        found = (project for project in projects if not part or fold_shapes(project.name) == fold_shapes(name))
-        return sorted(found, key=lambda project: project.archived)
+        fitting = (project for project in projects if not part or fold_shapes(project.name) == fold_shapes(name))
+        return sorted(fitting, key=lambda project: project.archived)
 
     conditions = {"ID": int(name)} if name.isdecimal() else {"%NAME": part} if part else {"NAME": name}
     return Query("sonet_group.get", {"ORDER": {"ID": "ASC"}, "FILTER": conditions, "IS_ADMIN": "Y"}, read)

@@ -153,8 +153,8 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
 
     def plan(name: str) -> datetime | None:
         """Read a date that is planned by: the empty one of 1C and .NET, before which no calendar has a day, is none."""
-        found = moment(name)
-        return found if found and found.year > 1 else None
+        planned = moment(name)
+        return planned if planned and planned.year > 1 else None
 
     return Task(
         id=id_of(row, "id", "tasks.task"),

@@ -100,8 +100,8 @@ def list_metrics(services: Services) -> Iterator[tuple[str, str, Value]]:
         yield "changes", "Changes that the last complete snapshot found since the one before.", measured.changes
         yield "changes_without_event", "Those of them that came without an event.", measured.missed
     if inboxes:
-        yield "inbox_orders", "Orders that wait in the inboxes.", sum(found.files for found in inboxes)
-        yield "inbox_failed", "Bad orders in the inboxes.", sum(found.failed for found in inboxes)
+        yield "inbox_orders", "Orders that wait in the inboxes.", sum(box.files for box in inboxes)
+        yield "inbox_failed", "Bad orders in the inboxes.", sum(box.failed for box in inboxes)
         yield "inbox_oldest_age_seconds", "How long the oldest one waits.", health.inbox_oldest_age_s
     yield "backup_age_seconds", "Since the last backup.", _age_s(backup[1] if backup else None, now)
     yield "database_bytes", "The size of the database with its log.", database.measure(path)
@@ -149,14 +149,14 @@ def read_ages(services: Services) -> Health:
         is_unknown = last is None and store.snapshot_runs.has_complete(non_admin=non_admin)
         inboxes = inbox.inspect_all(store.notices.inboxes())
         failed_orders = store.orders.count_failed()
-        came = [one for one in (store.orders.last_sent_at(), store.events.last_received_at()) if one]
+        came = [moment for moment in (store.orders.last_sent_at(), store.events.last_received_at()) if moment]
     snapshot_s = _age_s(last.started_at if last else None, now)
     event_s = _age_s(clock.known_moment(oldest, now), now)
     is_unknown = is_unknown or (oldest is not None and event_s is None)
     orders: dict[str, Any] = {}
     if inboxes:
-        oldest_order = min((found.oldest for found in inboxes if found.oldest), default=None)
-        failed = sum(found.failed for found in inboxes)
+        oldest_order = min((box.oldest for box in inboxes if box.oldest), default=None)
+        failed = sum(box.failed for box in inboxes)
         orders = {"inbox_oldest_age_s": _age_s(oldest_order, now), "inbox_failed": failed}
     if failed_orders is not None:
         orders["failed_orders"] = failed_orders

@@ -55,9 +55,9 @@ def add_routes(api: FastAPI, services: Services) -> None:
         if not is_page:
             return Reply(render_load.data(result, zone))
         staff = plan.standings.company.staff
-        departments = [one for one in staff.departments.values() if one.id in staff.inside]
-        departments += [one for one, _members in team.groups if one.id not in staff.inside]
-        options = [(one.id, one.name) for one in departments]
+        departments = [unit for unit in staff.departments.values() if unit.id in staff.inside]
+        departments += [unit for unit, _members in team.groups if unit.id not in staff.inside]
+        options = [(unit.id, unit.name) for unit in departments]
         filters = load_page.Filters(length, sort, _choose_option(team, department), options)
         main = load_page.to_html(result, filters, make_view(request, services.session, plan.standings.now))
         age = Age(reading.read_at, zone, reading.problem)
