@@ -290,7 +290,7 @@ def inspect(env: Mapping[str, str] | None = None, env_file: Path | None = None, 
         right = {name: value for name, value in values.items() if name not in wrong}
         settings = Settings.model_validate(right | {"profile": profile})
     unknown = (*_find_unknown(in_file, str(file), alike=True), *_find_unknown(env, _("the environment"), alike=False))
-    return Inspection(settings, file, given, unknown, tuple(problems), tuple(repeated), found.is_unread)
+    return Inspection(settings, file, given, unknown, tuple(problems), tuple(repeated), content.is_unread)
 
 
 def _merge(
