@@ -470,7 +470,8 @@ def test_what_root_makes_is_the_owners_at_once(tmp_path: Path, monkeypatch: pyte
             assert ["cache"] == list_roots()
             assert {0} == {path.stat().st_uid for path in (tmp_path / "elsewhere").iterdir()}
         (data / "cache").unlink()
-        assert 0 == app.main(["assign", "order.json"])
+        for command in ("assign order.json", "backup a.zip", "restore a.zip --yes", "replan --yes", "load"):
+            assert 0 == app.main(command.split())
         assert (data / "cache" / "cache.db").exists()
         assert [] == list_roots()
 
