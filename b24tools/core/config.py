@@ -310,7 +310,7 @@ def _merge(
     for name in PATHS:
         if name in values:
             # a path in a file is meant from there, wherever cron or a terminal stands
-            base = file.absolute().parent if file and where.get(name) == str(file) else Path.cwd()
+            base = file.absolute().parent if file and where.get(name) == str(file) else Path()
             values[name] = absolute(base / Path(values[name]).expanduser())
     return values, where
 

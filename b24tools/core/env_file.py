@@ -53,7 +53,12 @@ def read_file(chosen: Path | None) -> EnvFile:
     """Read the file. A chosen one must exist, one looked for from here upwards need not."""
     hint = _("Name an existing file with --env-file, or leave the option out.")
     if chosen is None:
-        chosen = _find_file()
+        try:
+            chosen = _find_file()
+        except OSError as error:  # as after `rm -r` of it
+            message = _("the current folder cannot be used: {reason}").format(reason=os_reason(error))
+            problem = errors.ConfigError(message, _("Change into one that is there."))
+            return EnvFile(problems=[problem], is_unread=True)
         if chosen is None:
             return EnvFile()
         hint = _("It must be a file that this user may read; --env-file names another one.")

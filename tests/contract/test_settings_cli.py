@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from b24tools.cli import app
+from b24tools.core import config
 from b24tools.core.models import Person
 from b24tools.render.settings import explain
 from b24tools.store import open_store
@@ -53,6 +54,21 @@ def test_a_webhook_that_is_none_stops_every_command(
 
     assert 2 == app.main(command)
     assert capsys.readouterr().err.startswith("BITRIX_WEBHOOK_URL is not the address of an incoming webhook. Expected ")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows deletes no folder that somebody is in")
+def test_a_current_folder_that_is_gone_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also before the language is known."""
+    (folder := tmp_path / "gone").mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+
+    assert 2 == app.main(["mode"])
+    said = "the current folder cannot be used: No such file or directory. Change into one that is there.\n"
+    assert said == capsys.readouterr().err
+    assert "en" == config.choose_language()
 
 
 @pytest.mark.parametrize("command", [["mode"], ["config"]], ids=" ".join)
