@@ -516,31 +516,33 @@ class Orders:
             return False
         with self._db.transaction():
             if is_restored:
-                self._note_restored(beside - saves, now)
+                self._note_restored(beside, now)
             if newer:
                 self._save_noticed(FOREIGN_TASK, str(max(newer)), now)
-        self.saves.write_beside(saves)
+        self.follow_save_counter()
         return True
 
-    def note_put_back(self, now: datetime) -> bool:
+    def note_put_back(self, now: datetime, replaced: int) -> bool:
         """Note of a backup that is being put back that it is older than what was done; return whether it may be.
 
-        It is not where the file beside the database has counted as many saves. `follow_save_counter` ends this.
+        It is not where as many saves are known of the database that is `replaced`, or of one that was moved here.
+        `follow_save_counter` ends this.
         """
-        beside, saves = self.saves.read_beside(), self.saves.read()
-        if beside == saves:
+        known, saves = max(replaced, self.saves.read_any_beside()), self.saves.read()
+        if known == saves:
             return False
         with self._db.transaction():
-            self._note_restored(beside - saves, now)
+            self._note_restored(max(known, saves) + 1, now)  # the next one that is put back misses this one
         return True
 
     def follow_save_counter(self) -> None:
         """Let the file beside the database count on from what the database knows."""
         self.saves.write_beside(self.saves.read())
 
-    def _note_restored(self, missing: int, now: datetime) -> None:
+    def _note_restored(self, count: int, now: datetime) -> None:
         self._db.execute("UPDATE orders SET portal_wins = 1")
-        self._save_noticed(RESTORED, str(missing), now)
+        self._save_noticed(RESTORED, str(count - self.saves.read()), now)
+        self.saves.set(count)
 
     def to_compare(self, order_ids: Iterable[str]) -> set[str]:
         """Return those of the orders of which the portal knows more than the ledger's rows.
