@@ -163,6 +163,7 @@ class Session:
                 directory_h=settings.directory_cache_h,
                 people_h=settings.people_cache_h,
                 stays_open=self.connections is not None,
+                on_warn=self._say_once,
             )
 
         with (

@@ -42,9 +42,9 @@ EntryOutcome = TypeAliasType(
         "moved",
         "skipped",
         "superseded",
-        "cut",
         "cancelled",
         "renewed",
+        "cut",
     ],
 )
 DigestOutcome = TypeAliasType("DigestOutcome", Literal["planned", "sent", "waiting", "same", "nothing", "failed"])
@@ -188,7 +188,7 @@ class HistoryEntry(Shape):
     order: str = about("The number of the order.")
     outcome: EntryOutcome = about(
         "What came of it; `failed` also where nothing could be planned, `cancelled`, `renewed`: 1C has cancelled the "
-        "order, or taken it up again; `cut`: the run was killed, `tasks` says how far it had come."
+        "order, or taken it up again, `cut`: the run was killed, `tasks` says how far it had come."
     )
     by: str = about("The user who ran the command, or the caller: `user@address` of HTTP Basic, else the address.")
     order_id: str = about("The identifier that 1C sent, in its one spelling.")

@@ -20,7 +20,8 @@ from b24tools.core.timestamps import to_text
 from b24tools.onec.order import Order
 from b24tools.store import Store
 from b24tools.store.history import CUT, Entry
-from b24tools.store.orders import LedgerFile, LedgerTask, LostWrite
+from b24tools.store.lost_writes import LostWrite
+from b24tools.store.orders import LedgerFile, LedgerTask
 
 UNSHOWN = ("DESCRIPTION", "DEADLINE_CHANGE_REASON")  # a task is not compared with these
 MOVE = "move"  # among the sent values: what a replan is about to write
@@ -72,7 +73,7 @@ class Ledger:
                 if known and task and known.state == "writing":
                     row = replace(known, state="done", task_id=task.id, old_key=_other_key(plan))
                     self._store.orders.save_lines([row])
-                    self._store.orders.settle_lost_write(known.key, task.created_at)
+                    self._store.lost_writes.settle(known.key, task.created_at)
                     found.append((plan, task))
             for order in orders:
                 made = [(plan, task) for plan, task in found if plan.item.order is order]
@@ -139,7 +140,7 @@ class Ledger:
         self._store.orders.mark_writing([write.line.key for write in writes], now)
         until = now + timedelta(seconds=retry_s + recovery.EXECUTES_S)
         fields = {write.line.key: write.query.params["fields"] for write in writes}
-        self._store.orders.save_lost_writes(
+        self._store.lost_writes.save(
             LostWrite(
                 key=key,
                 sent_at=now,
@@ -184,7 +185,7 @@ class Ledger:
     def take_lost(self, line: Line, task: Task) -> None:
         """Take the line's task for what one of its unanswered requests made: that one has made no other."""
         self.take(line)
-        self._store.orders.settle_lost_write(line.key, task.created_at)
+        self._store.lost_writes.settle(line.key, task.created_at)
 
     def save_answers(
         self,
@@ -204,9 +205,9 @@ class Ledger:
             self._store.orders.save_task_files(self._attached, "done")
             self._note_begun()
             if noted_at and left_at:
-                self._store.orders.forget_lost_writes(answered, noted_at)
+                self._store.lost_writes.forget(answered, noted_at)
                 ends = left_at + timedelta(seconds=recovery.EXECUTES_S)
-                self._store.orders.end_lost_writes(unsure, noted_at, ends)
+                self._store.lost_writes.end(unsure, noted_at, ends)
                 saved = {row.key for row in rows}
                 self._store.orders.mark_sent(set(unsure) - saved, left_at)
                 self._store.orders.mark_sent(set(answered) - saved, None)

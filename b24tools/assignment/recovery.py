@@ -14,7 +14,8 @@ from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Status, Task
 from b24tools.core.timestamps import from_text
-from b24tools.store.orders import LedgerTask, LostWrite
+from b24tools.store.lost_writes import LostWrite
+from b24tools.store.orders import LedgerTask
 
 EXECUTES_S = 60  # the portal cuts a request of its own after this long: then a lost write is settled
 CLOCKS_APART = timedelta(hours=1)  # at most, where only this machine's clock is known

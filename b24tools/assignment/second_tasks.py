@@ -25,7 +25,7 @@ def choose_spares(client: Client, store: Store, portal: PortalState, lines: Sequ
     That is what a lost request of ours made, as it was made: nothing else that carries our key is ours to delete,
     a person's copy least of all.
     """
-    lost = store.orders.lost_writes([line.key for line in lines])
+    lost = store.lost_writes.read([line.key for line in lines])
     ours = {
         other.id: other
         for line in lines

@@ -11,7 +11,7 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -30,6 +30,7 @@ from b24tools.core.models import Department, Person
 from b24tools.core.org_structure import Positions, Staff, find_root, no_department
 
 HOUR_S = 3600
+LARGEST = 2**31 - 1  # bytes of a value: all are in one file
 _UNSTAFFED, _COUNTS, _DATE_ORDER, _ADMIN = "vacant", "open_counts", "date_order", "owner_is_admin"
 _LIFETIMES_S = {_UNSTAFFED: HOUR_S, _COUNTS: 90 * 24 * HOUR_S, _DATE_ORDER: 365 * 24 * HOUR_S, _ADMIN: 24 * HOUR_S}
 
@@ -91,6 +92,7 @@ class OrgCache:
         directory_h: float = 24,
         people_h: float = 4,
         stays_open: bool = False,
+        on_warn: Callable[[str], None] = lambda _message: None,
     ) -> None:
         """`stays_open`: a service leaves its connection open, for closing it brings all to the disk."""
         self._client = client
@@ -100,17 +102,22 @@ class OrgCache:
         self._folder = folder
         try:
             data_folder.prepare(folder.parent)
-            folder.mkdir(mode=data_folder.PRIVATE_FOLDER, exist_ok=True)
-            has_locks = data_folder.has_locks(folder.parent)
-            if has_locks:
-                data_folder.touch(folder / "cache.db")
         except OSError as error:
             raise errors.ConfigError(
                 _("the database {path} cannot be used: {reason}").format(path=folder, reason=os_reason(error)),
                 _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."),
             ) from error
         self._cache: diskcache.Cache | None = None
-        if has_locks:
+        try:
+            data_folder.make_folder(folder)
+            is_usable = data_folder.has_locks(folder.parent)
+            if is_usable:
+                data_folder.touch(folder / "cache.db")
+        except OSError as error:
+            is_usable = False
+            message = _("the cache {path} cannot be used: {reason}; what it would have is read from the portal")
+            on_warn(message.format(path=folder, reason=os_reason(error)))
+        if is_usable:
             with self._renewing():
                 if not (folder / "cache.db").stat().st_size:  # nothing is in it: it is new, or was taken away
                     _open_cache.cache_clear()
@@ -332,7 +339,7 @@ class _Cache(diskcache.Cache):  # type: ignore[misc] # it ships no types
 
     def __init__(self, folder: Path) -> None:
         try:
-            super().__init__(str(folder), disk=_Disk)
+            super().__init__(str(folder), disk=_Disk, disk_min_file_size=LARGEST)
         except BaseException:
             self.close()
             raise

@@ -181,7 +181,9 @@ def _show(path: Path, look: Callable[[bytes], bytes]) -> None:
 def _exchange_file(path: Path, lock: filelock.BaseFileLock, change: Callable[[bytes], bytes]) -> None:
     """Write what `change` makes of a file, while no other process does so. Raises OSError."""
     path.parent.mkdir(mode=data_folder.PRIVATE_FOLDER, parents=True, exist_ok=True)
+    data_folder.notice_owner(path.parent)
     data_folder.require_locks(path.parent)
+    data_folder.prepare_lock(Path(lock.lock_file))
     with lock.acquire(poll_interval=0.01):
         data_folder.touch(path)
         # written in its place: to cut the file short first takes ten times as long

@@ -51,7 +51,7 @@ def backup(
     if keep is not None and file is not None and not file.is_dir():
         raise errors.UsageError(
             _("--keep counts the backups of a folder, and {path} is none").format(path=file),
-            _("Name a folder, or none: then it is backups/ in the data folder."),
+            _("Make that folder, or name another one; without a name it is backups/ in the data folder."),
         )
     with session.hold_lock("backup", settings.retry_seconds):
         if not session.has_database():

@@ -138,17 +138,18 @@ def _read_webhook(
 
 def _read_url(name: str) -> str:
     """Read the first line that is not empty, of a file or of stdin."""
+    shown = _("stdin") if name == "-" else name
     try:
         text = stdin.get().read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeError) as error:
         reason = os_reason(error) if isinstance(error, OSError) else _("it is not UTF-8 text")
         raise errors.ConfigError(
-            _("{path} cannot be read: {reason}").format(path=name, reason=reason), _("Name another file.")
+            _("{path} cannot be read: {reason}").format(path=shown, reason=reason), _("Name another file.")
         ) from error
     url = next((line.strip() for line in text.splitlines() if line.strip()), "")
     if not url:
         raise errors.ConfigError(
-            _("{path} is empty").format(path=name), _("It should have one line, the URL of the incoming webhook.")
+            _("{path} is empty").format(path=shown), _("It should have one line, the URL of the incoming webhook.")
         )
     return url.removeprefix("BITRIX_WEBHOOK_URL=")
 

@@ -68,6 +68,10 @@ class Invocation:
         """
         inspection = self.inspect_settings()
         settings = inspection.check()
+        if settings.webhook_url is not None:  # also where it is not asked: every other setting that is wrong is refused
+            from b24tools.bitrix24 import webhook_url
+
+            webhook_url.read(settings.webhook_url.get_secret_value())
         self.messenger.scrub = settings.scrubber.scrub
         if logs:
             from b24tools.core import log_file

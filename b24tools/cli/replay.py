@@ -148,12 +148,14 @@ def _subtract(now: datetime, span: str) -> datetime:
 def _read_file(path: Path) -> list[Found]:
     from b24tools.jobs.events import replay_files
 
+    is_stdin = str(path) == "-"
     try:
-        if str(path) != "-":
+        if not is_stdin:
             return replay_files.read(path.name, path.read_bytes())
         return replay_files.read(_("stdin"), stdin.get().buffer.read())
     except OSError as error:
+        name = _("stdin") if is_stdin else path
         raise errors.UsageError(
-            _("{path} cannot be read: {reason}").format(path=path, reason=os_reason(error)),
+            _("{path} cannot be read: {reason}").format(path=name, reason=os_reason(error)),
             _("Name files with events, or - for stdin."),
         ) from None

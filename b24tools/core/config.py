@@ -64,6 +64,14 @@ def _web_address(value: Any) -> Any:
     return value
 
 
+def _origins(value: Any) -> Any:
+    words = _words(value)
+    for word in words if isinstance(value, str) else ():
+        if word != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#\s]+/?", word, re.IGNORECASE):
+            raise ValueError(_('"{word}" is no web origin: write it as https://HOST').format(word=word))
+    return words
+
+
 def _targets(value: Any) -> Any:
     """Read who gets messages: in lower case, each once."""
     if not isinstance(value, str):
@@ -89,6 +97,7 @@ Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Language = Annotated[str, BeforeValidator(_language)]
 Country = Annotated[str, BeforeValidator(_country)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]
 Name = Annotated[str, BeforeValidator(_name)]
 WebAddress = Annotated[SecretStr, BeforeValidator(_web_address)]
 PostgresUrl = Annotated[SecretStr, BeforeValidator(_database_url)]
@@ -120,7 +129,7 @@ class Settings(BaseModel):
     non_admin: bool = Field(False, alias="B24_NON_ADMIN")
     serve_token: SecretStr | None = Field(None, alias="B24_SERVE_TOKEN")
     board_token: SecretStr | None = Field(None, alias="B24_BOARD_TOKEN")
-    cors_origins: Words = Field((), alias="B24_CORS_ORIGINS")
+    cors_origins: Origins = Field((), alias="B24_CORS_ORIGINS")
     ca_bundle: Path | None = Field(None, alias="B24_CA_BUNDLE")
     requests_per_second: float = Field(2.0, alias="B24_REQUESTS_PER_SECOND", gt=0, le=1000)
     burst: int = Field(50, alias="B24_BURST", ge=1, le=10_000)
@@ -218,7 +227,7 @@ class Inspection:
     """The settings and all that is wrong with them. A wrong one has its default in `settings`.
 
     `given`: the names that have a value. `problems`: by the name of what does not fit, "" for what cannot be read of
-    the file. `repeated`: what is to be said of settings that have two values.
+    the file. `repeated`: what is to be said of settings that have two values. `is_unread`: the file may set anything.
     """
 
     settings: Settings
@@ -227,6 +236,7 @@ class Inspection:
     unknown: tuple[Unknown, ...]
     problems: tuple[tuple[str, errors.ConfigError], ...]
     repeated: tuple[str, ...] = ()
+    is_unread: bool = False
 
     def check(self) -> Settings:
         """Return the settings. Raise the first problem."""
@@ -280,7 +290,7 @@ def inspect(env: Mapping[str, str] | None = None, env_file: Path | None = None, 
         right = {name: value for name, value in values.items() if name not in wrong}
         settings = Settings.model_validate(right | {"profile": profile})
     unknown = (*_find_unknown(in_file, str(file), alike=True), *_find_unknown(env, _("the environment"), alike=False))
-    return Inspection(settings, file, given, unknown, tuple(problems), tuple(repeated))
+    return Inspection(settings, file, given, unknown, tuple(problems), tuple(repeated), content.is_unread)
 
 
 def _merge(
@@ -300,7 +310,7 @@ def _merge(
     for name in PATHS:
         if name in values:
             # a path in a file is meant from there, wherever cron or a terminal stands
-            base = file.absolute().parent if file and where.get(name) == str(file) else Path.cwd()
+            base = file.absolute().parent if file and where.get(name) == str(file) else Path()
             values[name] = absolute(base / Path(values[name]).expanduser())
     return values, where
 

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -36,11 +36,12 @@ def prepare(folder: Path) -> None:
     folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     if os.name == "nt":  # its folders of users are private by themselves
         return
-    _hand_over_at_exit(folder)
+    notice_owner(folder)
     with suppress(OSError):  # of another user: doctor names them
         files = list(folder.iterdir())
         ours = [file for file in files if _OURS.fullmatch(file.name)]
-        for path in [*([folder] if len(ours) == len(files) else []), *ours]:
+        within = folder.glob("cache/cache.db*")  # of 0.1.0; what is in the other folders was never for others
+        for path in [*([folder] if len(ours) == len(files) else []), *ours, *within]:
             mode = stat.S_IMODE(path.lstat().st_mode)
             if mode & (stat.S_IRWXG | stat.S_IRWXO) and not path.is_symlink():
                 path.chmod(mode & stat.S_IRWXU)
@@ -53,10 +54,41 @@ def is_folder(path: Path) -> bool:
     return False
 
 
+_of_others: list[Path] = []  # data folders of other users, in which root works
+
+
 @cache
-def _hand_over_at_exit(folder: Path) -> None:
-    if os.geteuid() == 0 and folder.stat().st_uid != 0:
+def notice_owner(folder: Path) -> None:
+    """Let what root makes in a folder of another user be that user's from now on, with what a kill has left."""
+    if os.name != "nt" and os.geteuid() == 0 and folder.stat().st_uid != 0:
+        _of_others.append(folder)
+        hand_over(folder)
         atexit.register(hand_over, folder)
+
+
+def give_back(path: Path) -> None:
+    """Give what root has just made in a data folder of another user to that user, who works in it meanwhile."""
+    for folder in _of_others:
+        if folder in path.parents:
+            with ExitStack() as opened, suppress(OSError):
+                handle = os.open(folder, os.O_RDONLY)
+                opened.callback(os.close, handle)
+                for name in path.relative_to(folder).parts[:-1]:  # no link of that user's is followed
+                    handle = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=handle)
+                    opened.callback(os.close, handle)
+                _give(path.name, folder.stat(), handle)
+
+
+def prepare_lock(path: Path) -> None:
+    """Make the file of a lock where the library that takes it would leave it root's. Raises OSError."""
+    if _of_others:
+        touch(path)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder in the data folder unless it is there. Raises OSError."""
+    folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    give_back(folder)
 
 
 def hand_over(folder: Path) -> None:
@@ -120,6 +152,7 @@ def require_locks(folder: Path) -> None:
 def touch(path: Path) -> None:
     """Make a file that others cannot read, unless it is there. Raises OSError."""
     path.touch(mode=PRIVATE_FILE)
+    give_back(path)
 
 
 @contextmanager
@@ -134,6 +167,7 @@ def write_whole(
     new = part or path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     new.unlink(missing_ok=True)
     new.touch(mode=PRIVATE_FILE if private else 0o666, exist_ok=False)
+    give_back(new)
     try:
         with new.open("wb") as file:
             yield file
@@ -164,6 +198,7 @@ def write_in_place(path: Path, content: bytes) -> None:
         os.truncate(handle, len(content))
     finally:
         os.close(handle)
+    give_back(path)
 
 
 def find_network_share(folder: Path) -> str:

@@ -32,9 +32,13 @@ _JOINER = "\u200d"  # invisible, but part of an emoji that a project may have in
 
 @dataclass
 class EnvFile:
-    """What was read of a file: its non-empty values by name, what could not be read, and what stands there twice."""
+    """What was read of a file: its non-empty values by name, what could not be read, and what stands there twice.
+
+    `is_unread`: nothing of it could.
+    """
 
     path: Path | None = None
+    is_unread: bool = False
     values: dict[str, str] = field(default_factory=dict)
     problems: list[errors.ConfigError] = field(default_factory=list)
     repeated: list[str] = field(default_factory=list)
@@ -47,15 +51,21 @@ def read_value(env_file: Path | None, name: str) -> str:
 
 def read_file(chosen: Path | None) -> EnvFile:
     """Read the file. A chosen one must exist, one looked for from here upwards need not."""
+    hint = _("Name an existing file with --env-file, or leave the option out.")
     if chosen is None:
-        name = dotenv.find_dotenv(usecwd=True)
-        if not name:
+        try:
+            chosen = _find_file()
+        except OSError as error:  # as after `rm -r` of it
+            message = _("the current folder cannot be used: {reason}").format(reason=os_reason(error))
+            problem = errors.ConfigError(message, _("Change into one that is there."))
+            return EnvFile(problems=[problem], is_unread=True)
+        if chosen is None:
             return EnvFile()
-        chosen = Path(name)
+        hint = _("It must be a file that this user may read; --env-file names another one.")
     try:
-        text = _decode(chosen, _("Name an existing file with --env-file, or leave the option out."))
+        text = _decode(chosen, hint)
     except errors.ConfigError as error:
-        return EnvFile(problems=[error])
+        return EnvFile(problems=[error], is_unread=True)
     file = EnvFile(chosen)
     lines: dict[str, int] = {}
     # line by line, so that no open quote swallows the lines after it
@@ -73,6 +83,20 @@ def read_file(chosen: Path | None) -> EnvFile:
             file.repeated.append(text.format(path=chosen, first=lines[name], second=number, name=name))
         lines[name], file.values[name] = number, value
     return file
+
+
+def _find_file() -> Path | None:
+    """Find the nearest .env from here upwards; what is in its place, as Docker makes a folder there, is found, too.
+
+    But not an environment of Python, which some call so, and nothing that is read only once.
+    """
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        path = folder / ".env"
+        is_folder = os.path.isdir(path) and not os.path.exists(path / "pyvenv.cfg")  # noqa: PTH110, PTH112 - no errors
+        is_lost = os.path.islink(path) and not os.path.exists(path)  # noqa: PTH110, PTH114
+        if is_folder or is_lost or os.path.isfile(path):  # noqa: PTH113
+            return path
+    return None
 
 
 def _read_line(line: str, place: str) -> tuple[str, str]:

@@ -57,7 +57,8 @@ def _hold_file(
     lock = filelock.FileLock(folder / f"{name}.lock", mode=data_folder.PRIVATE_FILE)
     note = folder / f"{name}.lock.json"  # beside it: on Windows a locked file cannot be read
     try:
-        folder.mkdir(mode=data_folder.PRIVATE_FOLDER, exist_ok=True)
+        data_folder.make_folder(folder)
+        data_folder.prepare_lock(folder / f"{name}.lock")
         silent_s = wait_s if say is None else min(wait_s, NOTICEABLE_WAIT_S)
         try:
             lock.acquire(timeout=silent_s, poll_interval=0.1)

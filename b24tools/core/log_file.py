@@ -91,7 +91,8 @@ class LogFile(logging.Handler):
         folder = self.path.parent
         if data_folder.is_folder(folder) and os.access(folder, os.W_OK) and not self._was_said():
             words = _("{path} cannot be written: {reason}").format(path=self.path, reason=os_reason(reason))
-            sys.stderr.write(words + "\n")
+            with suppress(OSError):  # a full disk behind it as well
+                sys.stderr.write(words + "\n")
 
     def _was_said(self) -> bool:
         """Tell whether a process said so within a day, and none could write since; else note that it is said now."""
@@ -99,7 +100,7 @@ class LogFile(logging.Handler):
             if abs(time.time() - self._note.stat().st_mtime) < DAY_S:
                 return True
         with suppress(OSError):
-            self._note.touch(mode=0o600)
+            data_folder.touch(self._note)
         return False
 
     def _append(self, line: bytes) -> None:
@@ -112,6 +113,7 @@ class LogFile(logging.Handler):
         with ExitStack() as held:
             try:
                 data_folder.require_locks(self.path.parent)
+                data_folder.prepare_lock(self.path.with_name(f"{NAME}.lock"))
                 lock = filelock.FileLock(f"{self.path}.lock", mode=0o600)
                 held.enter_context(lock.acquire(timeout=LOCK_S, poll_interval=0.01))
             except (OSError, NotImplementedError, filelock.Timeout):
@@ -133,7 +135,9 @@ class LogFile(logging.Handler):
 
 
 def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    handle = os.open(path, flags, 0o600)
+    data_folder.give_back(Path(path))
+    return handle
 
 
 def open_log(settings: Settings) -> LogFile:

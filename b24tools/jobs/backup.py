@@ -27,6 +27,7 @@ from b24tools.core.database_url import Location
 from b24tools.core.i18n import _, os_hint, os_reason
 from b24tools.store import Store, copies, open_store
 from b24tools.store.database import list_companions
+from b24tools.store.save_counter import count_saves
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -34,6 +35,7 @@ FOLDER = "backups"
 _ROWS = ".jsonl"
 _NAME = re.compile(r"b24tools-\d{4}-\d\d-\d\d-\d{6}\.zip")
 _ENCRYPTED = 1  # of a member's flags
+_FIRST, _LAST = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)  # that a zip can have; a clock may be further off
 _PART = ".b24tools-backup.part"  # one backup at a time: what a kill leaves, the next one writes over
 
 
@@ -87,16 +89,22 @@ class Restored:
 def choose_path(target: Path | None, folder: Path, now: datetime) -> Path:
     """Return where a backup goes: a name with the date in `backups/` of the data folder, or in the folder `target`.
 
-    `now` in the zone of people. Raises ConfigError for a file that is no backup: it would be replaced.
+    `now` in the zone of people. Raises ConfigError for a file that is no backup: it would be replaced, and UsageError
+    for what may be a folder that nobody has made yet: each night's backup would replace the one before.
     """
     name = f"b24tools-{now:%Y-%m-%d-%H%M%S}.zip"
     if target is None:
         return folder / FOLDER / name
     if target.is_dir():
         return target / name
+    if target.suffix.lower() != ".zip":
+        message = _("{path} is no folder, and no name of a backup: that ends in .zip").format(path=target)
+        raise errors.UsageError(message, _("Make that folder, or name a file that ends in .zip."))
     if target.exists():
         try:
             read_manifest(target)
+        except errors.UsageError:
+            raise
         except errors.ConfigError as error:
             message = _("{path} is there, and is no backup: it stays as it is").format(path=target)
             raise errors.ConfigError(message, _("Choose another name, or name a folder.")) from error
@@ -114,7 +122,7 @@ def make(store: Store, folder: Path, path: Path, now: datetime, *, keep: int | N
     part = path.with_name(_PART)
     with _explain_disk(path):
         if path.parent == folder / FOLDER:
-            path.parent.mkdir(mode=data_folder.PRIVATE_FOLDER, parents=True, exist_ok=True)
+            data_folder.make_folder(path.parent)
         with data_folder.write_whole(path, part=part, durable=True) as stream:
             manifest = _write(store, folder, stream, now)
             stream.flush()
@@ -131,12 +139,18 @@ def make(store: Store, folder: Path, path: Path, now: datetime, *, keep: int | N
 
 def _write(store: Store, folder: Path, stream: IO[bytes], now: datetime) -> Manifest:
     parts: dict[str, Part] = {}
+    moment = min(max(_FIRST, now.timetuple()[:6]), _LAST)
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+
+        def describe(name: str) -> zipfile.ZipInfo:
+            member = zipfile.ZipInfo(name, moment)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            return member
 
         def add(name: str, pieces: Iterable[bytes], *, counts: bool) -> None:
             count = size = 0
             digest = hashlib.sha256()
-            with archive.open(name, "w", force_zip64=True) as member:
+            with archive.open(describe(name), "w", force_zip64=True) as member:
                 for count, piece in enumerate(pieces, 1):  # noqa: B007 - counted
                     member.write(piece)
                     digest.update(piece)
@@ -161,7 +175,7 @@ def _write(store: Store, folder: Path, stream: IO[bytes], now: datetime) -> Mani
             "parts": parts,
         }
         manifest = Manifest.model_validate(values)
-        archive.writestr(MANIFEST, manifest.model_dump_json(by_alias=True, indent=1, exclude_none=True))
+        archive.writestr(describe(MANIFEST), manifest.model_dump_json(by_alias=True, indent=1, exclude_none=True))
     return manifest
 
 
@@ -221,6 +235,8 @@ def _explain(path: Path) -> Iterator[None]:
             yield
         except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValidationError, NotImplementedError) as error:
             raise _damaged(path, MANIFEST if isinstance(error, ValidationError) else error) from error
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:  # a wrong name
+            raise errors.UsageError(_describe_refusal(path, error), os_hint(error)) from error
 
 
 @contextmanager
@@ -229,10 +245,11 @@ def _explain_disk(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise errors.B24ToolsError(
-            _("{path}: {reason}").format(path=error.filename or path, reason=os_reason(error)),
-            os_hint(error),
-        ) from error
+        raise errors.B24ToolsError(_describe_refusal(path, error), os_hint(error)) from error
+
+
+def _describe_refusal(path: Path, error: OSError) -> str:
+    return _("{path}: {reason}").format(path=error.filename or path, reason=os_reason(error))
 
 
 # putting back
@@ -249,6 +266,7 @@ def restore(path: Path, database: Location, now: datetime) -> Restored:
     folder = database.parent if isinstance(database, Path) else database.folder
     new, aside = folder / "b24tools.restored.db", copies.name_aside(database, stamp)
     left: list[Location] = []
+    replaced = count_saves(database)
     with _explain(path), zipfile.ZipFile(path) as archive:
 
         def read_rows(name: str) -> Iterator[dict[str, Any]]:
@@ -260,7 +278,7 @@ def restore(path: Path, database: Location, now: datetime) -> Restored:
         try:
             copies.create(new, manifest.schema_steps, tables)
             with closing(open_store(new, beside=database)) as store:
-                is_behind, orders = store.orders.note_put_back(now), store.orders.count()
+                is_behind, orders = store.orders.note_put_back(now, replaced), store.orders.count()
                 with store.transaction():
                     store.notices.note_backup(path, manifest.made_at)
             if copies.put_in_place(new, database, aside):

@@ -103,9 +103,9 @@ def describe_outcome(outcome: str) -> str:
         "moved": _("moved"),
         "skipped": _("stays"),
         "superseded": _("left out"),
-        "cut": _("cut off"),
         "cancelled": _("cancelled"),
         "renewed": _("taken up again"),
+        "cut": _("cut off"),
     }
     return words.get(outcome, outcome)
 

@@ -108,17 +108,17 @@ class Messenger:
 
     def trace(self, error: BaseException) -> None:
         """Print the traceback."""
-        sys.stderr.write(self.scrub("".join(traceback.format_exception(error)).rstrip()) + "\n")
+        _write_remark(self.scrub("".join(traceback.format_exception(error)).rstrip()))
 
     def _print(self, message: str, color: int = 0) -> None:
         """Print a message; on a terminal broken between its words, in a color of ANSI."""
         text = name_portal(self.scrub(message))
         if sys.stderr.isatty():
-            text = "\n".join(wrap_words(text, _get_width(sys.stderr)))
+            width = _get_width(sys.stderr)
+            text = "\n".join(part for line in text.split("\n") for part in wrap_words(line, width) or [""])
             if color and _can_color():
                 text = f"\x1b[{color}m{text}\x1b[0m"
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
+        _write_remark(text)
 
     @contextmanager
     def progress(self, *, time_left: bool = False) -> Iterator[Progress]:
@@ -258,7 +258,7 @@ def wrap_words(text: str, width: int) -> list[str]:
     """
     import textwrap
 
-    mark = re.match(r" *(?:[!x→] |-> )?", text)
+    mark = re.match(r" +\d+\. | *(?:[!x→] |-> )?", text)
     indent = " " * len(mark[0]) if mark else ""
 
     def hold(match: re.Match[str]) -> str:
@@ -336,6 +336,15 @@ def print_file(content: str) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(content.encode("utf-8"))
     sys.stdout.buffer.flush()
+
+
+def _write_remark(text: str) -> None:
+    """Print a line on stderr; what is done stays done where that cannot be written, on a full disk for instance."""
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # Python's last flush would fail as well
 
 
 def use_utf8() -> None:

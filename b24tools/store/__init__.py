@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from b24tools.store.events import Events
     from b24tools.store.history import History
     from b24tools.store.leaderboard import Leaderboard
+    from b24tools.store.lost_writes import LostWrites
     from b24tools.store.messages import Messages
     from b24tools.store.norms import Norms
     from b24tools.store.notices import Notices
@@ -49,6 +50,7 @@ class Store:
 
     settings: cached_property[Settings] = _part("settings")
     orders: cached_property[Orders] = _part("orders", "decisions", "history", "packed", "_save_counter")
+    lost_writes: cached_property[LostWrites] = _part("lost_writes")
     decisions: cached_property[Decisions] = _part("decisions", "packed")
     packed: cached_property[Packed] = _part("packed")
     snapshot_runs: cached_property[SnapshotRuns] = _part("snapshot_runs")

@@ -306,7 +306,9 @@ def _make_reusable(path: Path, connection: sqlite3.Connection) -> Database:
 def _migrating(path: Path) -> Iterator[None]:
     import filelock  # only who migrates needs it
 
-    with filelock.FileLock(path.with_suffix(".migrating"), mode=data_folder.PRIVATE_FILE):
+    file = path.with_suffix(".migrating")
+    data_folder.prepare_lock(file)
+    with filelock.FileLock(file, mode=data_folder.PRIVATE_FILE):
         yield
 
 

@@ -96,23 +96,6 @@ class OrderRow:
 
 
 @dataclass(frozen=True)
-class LostWrite:
-    """A task that the portal was asked to make and never said whether it did.
-
-    It can only have been made from `sent_at` to `until_at`, by the portal's clock, and then with these values.
-    """
-
-    key: str
-    sent_at: datetime
-    until_at: datetime
-    title: str
-    group_id: int
-    responsible_id: int
-    created_by: int
-    estimate_s: int
-
-
-@dataclass(frozen=True)
 class LedgerFile:
     """A file of an order that is on the portal's disk: `name` is 1C's, `file_id` the disk object's id."""
 
@@ -263,8 +246,8 @@ class Orders:
     ) -> None:
         """Save how orders stand, by id, and whether they are over; what differs from before takes a new number.
 
-        Another reason for what holds an order up, plans moved by hand, and names are no news. What is not as it was
-        `seen` stays. The numbers never fall behind the clock: after a restored backup none comes a second time.
+        Another reason for what holds an order up, plans moved by hand, and names, are no news. An order that is not as
+        it was `seen` stays. The numbers never fall behind the clock: after a restored backup they do not come again.
         """
         with self._db.transaction():
             last = number = self.last_change()
@@ -277,7 +260,8 @@ class Orders:
                     text = json.dumps(standing, ensure_ascii=False)
                     self._db.execute("UPDATE orders SET standing = ? WHERE id = ?", [text, order_id])
                 sides = row.standing, standing
-                old, new = (dict(s, holds_up=(s.get("holds_up") or ())[:2], plans=0, names=0) for s in sides)
+                left_out = {"plans": None, "names": None}
+                old, new = ({**side, "holds_up": (side.get("holds_up") or ())[:2], **left_out} for side in sides)
                 if old != new:
                     number = max(number + 1, int(now.timestamp()))
                     sql = "UPDATE orders SET changed_no = ?, changed_at = ? WHERE id = ?"
@@ -428,47 +412,6 @@ class Orders:
             self._packed.unpack({line["order_id"] for line in self._packed.lines_of_keys(keys)})
             self._db.execute_many(f"UPDATE order_tasks SET {change} WHERE key = ?", [(since, key) for key in keys])  # noqa: S608 - constants
 
-    def save_lost_writes(self, writes: Iterable[LostWrite]) -> None:
-        """Note requests that are about to make these tasks: what is neither answered nor found stays here for ever."""
-        with self._db.transaction():
-            self._db.insert(
-                "lost_writes",
-                [
-                    vars(write) | {"sent_at": to_text(write.sent_at), "until_at": to_text(write.until_at)}
-                    for write in writes
-                ],
-            )
-
-    def forget_lost_writes(self, keys: Iterable[str], sent_at: datetime) -> None:
-        """Drop the requests of these lines that were noted at this moment: they have been answered."""
-        with self._db.transaction():
-            sql = "DELETE FROM lost_writes WHERE key = ? AND sent_at = ?"
-            self._db.execute_many(sql, [(key, to_text(sent_at)) for key in keys])
-
-    def end_lost_writes(self, keys: Iterable[str], sent_at: datetime, until: datetime) -> None:
-        """Note by when the requests noted at this moment must have ended."""
-        with self._db.transaction():
-            sql = "UPDATE lost_writes SET until_at = ? WHERE key = ? AND sent_at = ?"
-            self._db.execute_many(sql, [(to_text(until), key, to_text(sent_at)) for key in keys])
-
-    def settle_lost_write(self, key: str, made_at: datetime | None) -> None:
-        """Note that the line's task is what one of its unanswered requests made: that one has made no other."""
-        with self._db.transaction():
-            self._db.execute(
-                "DELETE FROM lost_writes WHERE id = (SELECT id FROM lost_writes WHERE key = :key"
-                " ORDER BY :at NOT BETWEEN sent_at AND until_at, id LIMIT 1)",
-                {"key": key, "at": to_text(made_at) or ""},
-            )
-
-    def lost_writes(self, keys: Iterable[str]) -> dict[str, list[LostWrite]]:
-        """Return the tasks that may have been made without an answer, by key."""
-        lost: dict[str, list[LostWrite]] = {}
-        for row in self._db.query_in("SELECT * FROM lost_writes WHERE key IN (?) ORDER BY id", keys):
-            values = dict(row) | {name: from_text(row[name]) for name in ("sent_at", "until_at")}
-            del values["id"]
-            lost.setdefault(row["key"], []).append(LostWrite(**values))
-        return lost
-
     # files
 
     def save_file(self, file: LedgerFile, now: datetime) -> None:
@@ -515,31 +458,33 @@ class Orders:
             return False
         with self._db.transaction():
             if is_restored:
-                self._note_restored(beside - saves, now)
+                self._note_restored(beside, now)
             if newer:
                 self._save_noticed(FOREIGN_TASK, str(max(newer)), now)
-        self.saves.write_beside(saves)
+        self.follow_save_counter()
         return True
 
-    def note_put_back(self, now: datetime) -> bool:
+    def note_put_back(self, now: datetime, replaced: int) -> bool:
         """Note of a backup that is being put back that it is older than what was done; return whether it may be.
 
-        It is not where the file beside the database has counted as many saves. `follow_save_counter` ends this.
+        It is not where as many saves are known of the database that is `replaced`, or of one that was moved here.
+        `follow_save_counter` ends this.
         """
-        beside, saves = self.saves.read_beside(), self.saves.read()
-        if beside == saves:
+        known, saves = max(replaced, self.saves.read_any_beside()), self.saves.read()
+        if known == saves:
             return False
         with self._db.transaction():
-            self._note_restored(beside - saves, now)
+            self._note_restored(max(known, saves) + 1, now)  # the next one that is put back misses this one
         return True
 
     def follow_save_counter(self) -> None:
         """Let the file beside the database count on from what the database knows."""
         self.saves.write_beside(self.saves.read())
 
-    def _note_restored(self, missing: int, now: datetime) -> None:
+    def _note_restored(self, count: int, now: datetime) -> None:
         self._db.execute("UPDATE orders SET portal_wins = 1")
-        self._save_noticed(RESTORED, str(missing), now)
+        self._save_noticed(RESTORED, str(count - self.saves.read()), now)
+        self.saves.set(count)
 
     def to_compare(self, order_ids: Iterable[str]) -> set[str]:
         """Return those of the orders of which the portal knows more than the ledger's rows.

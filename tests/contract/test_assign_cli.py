@@ -633,6 +633,7 @@ def test_a_closed_stdin_is_told(portal: Portal) -> None:
     [
         (">&-", 2, "no.json: No such file or directory. Name a file with an order that this user may read.\n"),
         ("2>&-", 2, ""),
+        ("2>/dev/full", 2, ""),
         ("--json >/dev/full", 1, "No space left on device. Make room on that disk. "),
     ],
 )

@@ -6,13 +6,16 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ import pytest
 from b24tools import context
 from b24tools.cli import app
 from b24tools.core import locks
+from b24tools.core.database_url import DatabaseUrl
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
 from b24tools.store import open_store
@@ -322,7 +326,13 @@ def test_only_the_last_ones_stay(b24tools: Run, data: Path, clock: Clock, tmp_pa
     message = f"{folder / 'mine.zip'} is there, and is no backup: it stays as it is. Choose another name, or name a"
     assert (2, True) == ((told := b24tools("backup", folder / "mine.zip"))[0], told[2].startswith(message))
     assert b"mine" == (folder / "mine.zip").read_bytes()
-    assert 2 == b24tools("backup", folder / "b.zip", "--keep", "2")[0]
+    hint = "Make that folder, or name another one; without a name it is backups/ in the data folder.\n"
+    for path in (folder / "b.zip", folder / "new"):
+        message = f"--keep counts the backups of a folder, and {path} is none. {hint}"
+        assert (2, "", message) == b24tools("backup", path, "--keep", "2")
+    hint = "Make that folder, or name a file that ends in .zip.\n"
+    message = f"{folder / 'new'} is no folder, and no name of a backup: that ends in .zip. {hint}"
+    assert (2, "", message) == b24tools("backup", folder / "new")
 
 
 @pytest.mark.sqlite
@@ -382,6 +392,101 @@ def test_what_is_written_has_a_size_and_what_is_not_there_a_hint(b24tools: Run, 
     sizes = [-(-(tmp_path / "a.zip").stat().st_size // 1024)]
     assert f"Backup written and checked: {tmp_path / 'a.zip'}, {sizes[0]} KiB, 0 orders, 2 closed tasks.\n" == err
     missing = "No such file or directory. Check the name, and the folders in it.\n"
-    assert (1, "", f"{tmp_path / 'b.zip'}: {missing}") == b24tools("restore", tmp_path / "b.zip")
+    assert (2, "", f"{tmp_path / 'b.zip'}: {missing}") == b24tools("restore", tmp_path / "b.zip")
+    status, _out, err = b24tools("restore", tmp_path)
+    assert (2, True) == (status, err.startswith(f"{tmp_path}: Is a directory."))
     status, _out, err = b24tools("backup", tmp_path / "nowhere" / "b.zip")
     assert (1, True) == (status, err.endswith(missing)), err
+
+
+MARKED = "SELECT count(*) FROM orders WHERE portal_wins = 1"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_backup_is_made_though_that_cannot_be_said(b24tools: Run, data: Path) -> None:
+    """The disk behind stderr is full; so it is for the log, which is said there."""
+    b24tools("mode", "webhook")
+    (data / "log.log").unlink()
+    (data / "log.log").symlink_to("/dev/full")
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "b24tools", "backup", "--json"]
+        plain = [
+            subprocess.run(words, stdout=subprocess.PIPE, stderr=full, check=False) for words in (command, command[:-1])
+        ]
+
+    assert [0, 0] == [done.returncode for done in plain]
+    assert Path(json.loads(plain[0].stdout)["data"]["path"]).exists()
+
+
+@pytest.mark.parametrize("moment", ["1970-01-02", "2200-01-01"])
+def test_a_clock_that_is_far_off_stops_no_backup(b24tools: Run, clock: Clock, tmp_path: Path, moment: str) -> None:
+    """A zip knows no such years."""
+    b24tools("mode", "webhook")
+    clock.now = datetime.fromisoformat(f"{moment}T00:00+00:00")
+
+    assert 0 == b24tools("backup", tmp_path / "a.zip")[0]
+    assert 0 == b24tools("restore", tmp_path / "a.zip", "--yes")[0]
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        kinds = {(member.compress_type, member.external_attr >> 16) for member in archive.infolist()}
+    assert {(zipfile.ZIP_DEFLATED, 0o600)} == kinds
+
+
+@pytest.mark.sqlite
+def test_whoever_restores_twice_is_protected_twice(portal: Portal, b24tools: Run, data: Path, tmp_path: Path) -> None:
+    """Also where the folder was lost, and the count in it; by copies of the database as well."""
+
+    def restore() -> tuple[int, int]:
+        status, out, _err = b24tools("restore", tmp_path / "a.zip", "--yes", "--json")
+        assert 0 == status
+        with closing(sqlite3.connect(data / "b24tools.db")) as connection:
+            return json.loads(out)["data"]["looks_up"], connection.execute(MARKED).fetchone()[0]
+
+    b24tools("assign", write_orders(tmp_path, 1))
+    b24tools("backup", tmp_path / "a.zip")
+    shutil.copy(data / "b24tools.db", tmp_path / "copy.db")
+    b24tools("assign", write_orders(tmp_path, 2))
+
+    assert [(1, 1)] * 3 == [restore() for _time in range(3)]
+    shutil.rmtree(data)
+    assert [(1, 1)] * 2 == [restore() for _time in range(2)]
+    b24tools("assign", write_orders(tmp_path, 1))
+    for _time in range(2):
+        shutil.copy(tmp_path / "copy.db", data / "b24tools.db")
+        assert "the database is older than the tasks on the portal" in b24tools("assign", write_orders(tmp_path, 3))[1]
+
+
+@pytest.mark.sqlite
+def test_what_is_moved_to_a_server_and_back_is_not_restored(
+    portal: Portal,
+    b24tools: Run,
+    data: Path,
+    clock: Clock,
+    tmp_path: Path,
+    address: DatabaseUrl,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Unless something was sent after the backup, by whichever machine, wherever the backup is put."""
+    server_url = f"{address.libpq}&schema={address.schema}"
+    path = tmp_path / "a.zip"
+
+    def move(url: str) -> int:
+        clock.now += timedelta(minutes=1)
+        monkeypatch.setenv("B24_DATABASE_URL", url)
+        status, out, _err = b24tools("restore", path, "--yes", "--json")
+        assert 0 == status, out
+        return int(json.loads(out)["data"]["looks_up"])
+
+    monkeypatch.setenv("B24_DATABASE_URL", "")
+    b24tools("assign", write_orders(tmp_path, 1))
+    moved = []
+    for url in (server_url, "", server_url):
+        b24tools("backup", path)
+        moved.append(move(url))
+    b24tools("assign", write_orders(tmp_path, 2))
+    b24tools("backup", path)
+    shutil.copytree(data, tmp_path / "other")
+    monkeypatch.setenv("B24_DATA_DIR", str(tmp_path / "other"))
+    b24tools("assign", write_orders(tmp_path, 3))
+    monkeypatch.setenv("B24_DATA_DIR", str(data))
+
+    assert [0, 0, 0, 2, 2] == [*moved, move(server_url), move("")]

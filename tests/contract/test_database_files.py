@@ -445,6 +445,37 @@ def test_the_data_folder_is_for_its_user_alone(tmp_path: Path, monkeypatch: pyte
     assert {} == {path.name: oct(mode) for path, mode in modes(tmp_path / "data").items() if mode & 0o077}
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files away")
+def test_what_root_makes_is_the_owners_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file, while root has the folder open, and what a killed run has left; a link of that user's gets nothing."""
+    portal = demo_company.build(lambda: datetime.now(UTC))
+    (tmp_path / "order.json").write_bytes(as_bytes(order()))
+    (data := tmp_path / "data").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (data / "cache").symlink_to(tmp_path / "elsewhere")
+    (data / "log.log").write_text("", "utf-8")
+    shutil.chown(data, "nobody")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("B24_DATA_DIR", str(data))
+
+    def list_roots() -> list[str]:
+        return sorted(str(path.relative_to(data)) for path in data.rglob("*") if path.lstat().st_uid == 0)
+
+    with server.serve(portal) as url:
+        monkeypatch.setenv("BITRIX_WEBHOOK_URL", portal.webhook_url(url))
+        for command in ("assign order.json", "snapshot", "backup", "orders", "mode webhook"):
+            assert 0 == app.main(command.split())
+        with closing(open_store(data / "b24tools.db")) as store, store.transaction():
+            store.settings.get("producer_mode")
+            assert ["cache"] == list_roots()
+            assert {0} == {path.stat().st_uid for path in (tmp_path / "elsewhere").iterdir()}
+        (data / "cache").unlink()
+        for command in ("assign order.json", "backup a.zip", "restore a.zip --yes", "replan --yes", "load"):
+            assert 0 == app.main(command.split())
+        assert (data / "cache" / "cache.db").exists()
+        assert [] == list_roots()
+
+
 def modes(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*"))}
 
@@ -459,13 +490,15 @@ def test_a_data_folder_that_others_could_read_is_made_private(tmp_path: Path) ->
     open_store(folder / "b24tools.db").close()
     (folder / "log.log.1").touch()
     (folder / "calendar.json").symlink_to(target)
-    for path in (folder, folder / "b24tools.db", folder / "log.log.1"):
-        path.chmod(0o755 if path is folder else 0o664)
+    (folder / "cache").mkdir()
+    (folder / "cache" / "cache.db").touch()
+    for path in (folder, folder / "cache", folder / "cache" / "cache.db", folder / "b24tools.db", folder / "log.log.1"):
+        path.chmod(0o755 if path.is_dir() else 0o664)
 
     open_store(folder / "b24tools.db").close()
 
     private = {path: mode for path, mode in modes(folder).items() if path.name != "calendar.json"}
-    assert {folder: 0o700, **{path: 0o600 for path in private if path != folder}} == private
+    assert {path: 0o700 if path.is_dir() else 0o600 for path in private} == private
     assert 0o644 == target.stat().st_mode & 0o777
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -63,6 +64,28 @@ def test_warnings_do_not_fail(portal: Portal, b24tools: Run, tmp_path: Path) -> 
     (tmp_path / "data").mkdir()
     b24tools("doctor")
     assert [tmp_path / "data"] == list(tmp_path.rglob("*"))
+
+
+def test_of_a_file_that_cannot_be_read_nothing_is_said_to_be_unset(
+    b24tools: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is advised what would make a second installation."""
+    (tmp_path / ".env").write_text("BITRIX_WEBHOOK_URL=https://portal.example/rest/1/abcdefgh12/\n", "utf-8")
+    monkeypatch.delenv("B24_DATA_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    read = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path.name == ".env":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    status, out, _err = b24tools("doctor", "--json")
+
+    checks = {check["check"]: check["detail"] for check in json.loads(out)["data"]}
+    assert (1, f"{tmp_path / '.env'} cannot be read: Permission denied") == (status, checks.pop("env_file"))
+    assert [] == [name for name in checks if name in ("settings", "webhook") or name.startswith("setting ")]
 
 
 def test_what_is_in_order_is_one_line(portal: Portal, b24tools: Run) -> None:
@@ -132,8 +155,16 @@ def test_what_is_acknowledged_is_no_alarm_until_its_day(portal: Portal, b24tools
     assert ("fail", "23.11.2026 no files this year") == (known["status"], known["known"])
     assert "(acknowledged until 23.11.2026 no files this year)" in b24tools("-v", "doctor")[1]
 
-    assert 0 == b24tools(*config, "add", "scope disk 2026-11-22 no files this year")[0]
+    said = "the last day of “scope disk”, 22.11.2026, is over: doctor would go on to name it. "
+    for words in (("add", "scope disk 2026-11-22 x"), ("scope disk 2026-11-22 x",)):
+        assert (2, "", f"{said}Give a day to come, as YYYY-MM-DD.\n") == b24tools(*config, *words)
+    with closing(open_store(Path(os.environ["B24_DATA_DIR"]) / "b24tools.db")) as store:
+        store.settings.save("doctor_ignore", "scope disk 2026-11-22 x; scope 2026-11-23 y; logins 2026-11-23 z")
+    assert 0 == b24tools(*config, "add", "zones 2026-11-23 what is over may stay")[0]
     assert 0 == b24tools(*config, "remove", "scope")[0]
+    assert 0 == b24tools(*config, "remove", "logins 2026-11-23 z")[0]
+    kept = "doctor_ignore scope disk 2026-11-22 x; zones 2026-11-23 what is over may stay\n"
+    assert kept == b24tools(*config)[1]
     assert 1 == b24tools("doctor")[0]
 
 
@@ -146,17 +177,18 @@ def test_an_acknowledgement_has_a_check_and_a_day(words: str, b24tools: Run) -> 
 
 
 def test_an_acknowledgement_of_no_check_is_refused(b24tools: Run) -> None:
-    """With the nearest name, added or set; what a check is about may be anything, and removing asks nothing."""
+    """With the nearest name, added, set or removed; what a check is about may be anything."""
     config = ("config", "doctor_ignore")
     refused = (2, "", 'there is no check “disk_spase”. The nearest name is "disk_space".\n')
 
     assert refused == b24tools(*config, "add", "disk_spase 2027-01-31 x")
+    assert refused == b24tools(*config, "remove", "disk_spase")
     assert refused == b24tools(*config, "probe 2027-01-31; disk_spase 2027-01-31 x")
     status, _out, err = b24tools(*config, "add", "12345 2027-01-31")
     assert (2, True) == (status, err.startswith("there is no check “12345”. There are: absences, agreement, "))
     assert [0, 0, 0] == [
         b24tools(*config, *words)[0]
-        for words in (("add", "scope x 2027-01-31"), ("add", "order 1Ц-7 2027-01-31"), ("remove", "disc"))
+        for words in (("add", "scope x 2027-01-31"), ("add", "order 1Ц-7 2027-01-31"), ("remove", "logins"))
     ]
 
 
@@ -166,6 +198,7 @@ def test_an_acknowledgement_of_a_check_of_another_version_is_named(portal: Porta
         store.settings.save("doctor_ignore", "disc 2027-01-31 x")
 
     assert "warn  doctor_ignore: there is no check “disc”" in b24tools("doctor")[1]
+    assert (0, "doctor_ignore\n", "") == b24tools("config", "doctor_ignore", "remove", "disc")
 
 
 def test_the_probe_is_made_on_request_only(portal: Portal, b24tools: Run) -> None:

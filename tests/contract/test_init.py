@@ -204,7 +204,7 @@ def test_init_leaves_nothing_of_the_sandbox(portal: tuple[Portal, str], monkeypa
             "there is no webhook, and no terminal to ask for it. Give a file with its URL, --webhook-file FILE "
             "(- for stdin), or set BITRIX_WEBHOOK_URL.",
         ),
-        (["--webhook-file", "-"], "\n", "- is empty. It should have one line, the URL of the incoming webhook."),
+        (["--webhook-file", "-"], "\n", "stdin is empty. It should have one line, the URL of the incoming webhook."),
         (
             ["--webhook-file", "nowhere"],
             "",
@@ -281,10 +281,10 @@ def test_init_says_what_the_webhook_lacks(
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ("init --webhook-file -", "- cannot be read: it is closed. "),
+        ("init --webhook-file -", "stdin cannot be read: it is closed. "),
         ("restore a.zip", "nothing was restored: there is no terminal to ask on. "),
         ("sandbox --write-env mine.env", "mine.env is not a file of the sandbox: it stays as it is. "),
-        ("replay -", "- cannot be read: it is closed. "),
+        ("replay -", "stdin cannot be read: it is closed. "),
         ("assign -", "stdin: it is closed. "),
     ],
 )

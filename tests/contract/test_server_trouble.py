@@ -18,6 +18,7 @@ from b24tools import context
 from b24tools.sandbox import demo_company
 from b24tools.server import connections, services
 from b24tools.server.auth import Access
+from b24tools.server.routes import health
 from b24tools.store import database
 from tests.support.server import FORM, Served, as_bytes, event_body, head, order, raw, serving, wait_until
 
@@ -100,9 +101,25 @@ def test_a_full_disk_is_no_success(served: Served, monkeypatch: pytest.MonkeyPat
     """What was not stored is not said to be; with room again all goes on without a restart."""
     ordinary = database.Database.transaction
 
+    def refuse_all(opened: database.Database) -> Any:
+        raise sqlite3.OperationalError("database or disk is full")
+
     def in_a_database_that_cannot_grow(opened: database.Database) -> Any:
         opened.execute("PRAGMA max_page_count = 1")
         return ordinary(opened)
+
+    def read_health() -> tuple[int, Any, str, list[str]]:
+        answer = served.client.get("/healthz")
+        metrics = served.client.get("/metrics").text.splitlines()
+        healthy = [line.partition(" ")[2] for line in metrics if line.startswith("b24tools_healthy ")]
+        return answer.status_code, answer.json()["status"], answer.json().get("problem", ""), healthy
+
+    with monkeypatch.context() as full:
+        full.setattr(database.Database, "transaction", refuse_all)
+        assert (503, "failed", "the database cannot be written", ["0"]) == read_health()  # before any event is lost
+    with closing(hold(served)):
+        monkeypatch.setattr(health, "LONGEST_WRITE_S", 0.05)
+        assert (200, "ok", "", ["1"]) == read_health()
 
     big = event_body(served.portal, 2) + b"&x=" + b"y" * 60_000
     with monkeypatch.context() as full:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from b24tools.cli import app
+from b24tools.core import config
 from b24tools.core.models import Person
 from b24tools.render.settings import explain
 from b24tools.store import open_store
@@ -41,6 +42,33 @@ def test_a_line_that_cannot_be_read_stops_every_command(
         f"{tmp_path / '.env'}, line 2: the quotes do not enclose the value. "
         "Close the quote at the end of the value, in the same line, or leave the quotes out.\n"
     ) == capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, ["sample"], ["history"]], ids=" ".join)
+@pytest.mark.parametrize("address", ["https://portal.example/rest/1/", "portal.example/rest/1/abcdefgh12/"])
+def test_a_webhook_that_is_none_stops_every_command(
+    command: list[str], address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also those that do not ask the portal: whoever sets up is told at once."""
+    monkeypatch.setenv("BITRIX_WEBHOOK_URL", address)
+
+    assert 2 == app.main(command)
+    assert capsys.readouterr().err.startswith("BITRIX_WEBHOOK_URL is not the address of an incoming webhook. Expected ")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows deletes no folder that somebody is in")
+def test_a_current_folder_that_is_gone_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also before the language is known."""
+    (folder := tmp_path / "gone").mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+
+    assert 2 == app.main(["mode"])
+    said = "the current folder cannot be used: No such file or directory. Change into one that is there.\n"
+    assert said == capsys.readouterr().err
+    assert "en" == config.choose_language()
 
 
 @pytest.mark.parametrize("command", [["mode"], ["config"]], ids=" ".join)

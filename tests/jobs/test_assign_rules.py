@@ -928,11 +928,24 @@ def test_a_cache_damaged_in_the_middle_of_a_run_does_not_stop_it(works: Works) -
 
 def test_a_dry_run_says_that_the_data_folder_cannot_be_used(works: Works) -> None:
     """As a real run does."""
-    works.folder.mkdir(parents=True, exist_ok=True)
-    (works.folder / "cache").write_text("")
+    works.folder.parent.mkdir(parents=True, exist_ok=True)
+    works.folder.write_text("")
     with pytest.raises(errors.ConfigError, match="cannot be used") as caught:
         works.assign(order(), dry_run=True)
     assert (2, "B24_DATA_DIR") == (caught.value.exit_status, (caught.value.hint or "")[:12])
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_cache_that_cannot_be_used_is_a_cache_less(works: Works, dry_run: bool) -> None:
+    """It is said, and what it would have is read from the portal by each run."""
+    works.folder.mkdir(parents=True, exist_ok=True)
+    (works.folder / "cache").write_text("")
+
+    outcomes = [works.assign(order(id=name, number=name), dry_run=dry_run)[0].outcome for name in ("first", "second")]
+
+    assert ["planned" if dry_run else "created"] * 2 == outcomes
+    reason = "File exists; what it would have is read from the portal"
+    assert [f"the cache {works.folder / 'cache'} cannot be used: {reason}"] * 2 == works.said
 
 
 def test_a_position_without_people_is_looked_for_once_an_hour_where_somebody_takes_its_work(works: Works) -> None:

@@ -1056,8 +1056,27 @@ def test_a_network_share_is_named(well: Works, monkeypatch: pytest.MonkeyPatch) 
 def test_a_folder_that_another_users_cron_works_in_is_named(well: Works) -> None:
     """Its files are of two users: one of the two will be locked out."""
     os.chown(well.folder, 1, 1)
-    details = [check.detail for check in examine(well) if check.check == "ownership"]
-    assert any("but root works in it, too: b24tools.db" in detail for detail in details)
+    checks = [check for check in examine(well) if check.check == "ownership"]
+    assert [True] == ["but root works in it, too: b24tools.db" in check.detail for check in checks]
+    assert (checks[0].fix or "").endswith(f"these are not: `chown -R daemon {well.folder}`.")
+
+
+@pytest.mark.parametrize("name", ["cache", "backups"])
+def test_a_folder_in_it_that_another_user_keeps_is_named(
+    well: Works, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A cache that nobody may look into is not empty."""
+    folder = well.folder / name
+    folder.mkdir(exist_ok=True)
+    forbid(monkeypatch, folder)
+
+    checks = examine(well)
+
+    user = machine._name_user()
+    assert f"{user} may not write {folder}, which {user} has made" == found(checks, "ownership").detail
+    if name == "cache":
+        check = found(checks, "cache")
+        assert ("warn", f"{user} may not use {folder}") == (check.status, check.detail)
 
 
 @pytest.mark.parametrize("name", ["Задачи из 1c", "Зaдачи из 1с"])

@@ -99,7 +99,9 @@ class Works:
         with (
             closing(client),
             closing(open_database(database)) as opened,
-            closing(OrgCache(client, self.folder / "cache", names, stays_open=self.stays_open)) as directory,
+            closing(
+                OrgCache(client, self.folder / "cache", names, stays_open=self.stays_open, on_warn=self.said.append)
+            ) as directory,
         ):
             yield Tools(client, directory, opened, lock, run_clock)
 

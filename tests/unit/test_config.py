@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import platformdirs
@@ -325,6 +326,36 @@ def test_the_file_is_looked_for_from_here_upwards(tmp_path: Path, monkeypatch: p
     assert ["above", "chosen"] == [config.load(env={}, env_file=file).group for file in (None, tmp_path / "other.env")]
 
 
+@pytest.mark.parametrize("kind", ["folder", "lost link", "unreadable"])
+def test_what_is_in_the_place_of_the_file_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Else a second database would be made; no option was given, and none is to be left out. A venv is none of ours."""
+    (below := tmp_path / "a").mkdir()
+    path = tmp_path / ".env"
+    if kind == "folder":
+        path.mkdir()
+        (below / ".env").mkdir()
+        (below / ".env" / "pyvenv.cfg").touch()
+    elif kind == "lost link":
+        path.symlink_to("nowhere")
+    else:
+        path.touch()
+        monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.chdir(below)
+
+    found = config.inspect(env={})
+
+    reason = {"folder": "Is a directory", "lost link": "No such file or directory", "unreadable": "Permission denied"}
+    (error,) = [error for _name, error in found.problems]
+    assert (True, f"{path} cannot be read: {reason[kind]}") == (found.is_unread, error.message)
+    assert "It must be a file that this user may read; --env-file names another one." == error.hint
+
+
+def refuse(_path: Path) -> bytes:
+    raise PermissionError(errno.EACCES, "Permission denied")
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_name() -> None:
     """Notepad writes one."""
     Path(".env").write_text("B24_GROUP=x", encoding="utf-8-sig")
@@ -340,6 +371,8 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name() -> None:
         ("B24_LANG", "de", "expected one of ru, en"),
         ("B24_LANG", "rubbish", "expected one of ru, en"),
         ("B24_COUNTRY", "DE", "expected one of RU, BY, KZ, UZ, none"),
+        ("B24_CORS_ORIGINS", "*, foo", '"foo" is no web origin: write it as https://HOST'),
+        ("B24_CORS_ORIGINS", "https://a.b/c", '"https://a.b/c" is no web origin: write it as https://HOST'),
         ("B24_NORMS", "wrong", "expected learned, or empty"),
         ("B24_ROUND_MINUTES", "0", "expected 1 or more"),
         ("B24_ROUND_MINUTES", "1441", "expected 1440 or less"),

@@ -179,6 +179,16 @@ def test_a_message_is_broken_between_words_on_a_terminal(
     assert [f"\x1b[31m{lines}\x1b[0m\n" if colored else f"{lines}\n", lines.replace("\n", " ") + "\n"] == said
 
 
+def test_each_line_of_a_message_is_broken_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of names, as `init` offers them."""
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr("sys.stderr", stream := Terminal())
+
+    Messenger().info("Department:\n  1. Production\n  2. Sales of the house\n\n  3. Office")
+
+    assert "Department:\n  1. Production\n  2. Sales of the\n     house\n\n  3. Office\n" == stream.getvalue()
+
+
 def test_a_wait_of_no_time_is_not_said() -> None:
     """Only one of a second or more."""
     said: list[str] = []

@@ -131,7 +131,7 @@ class Examination:
         try:
             self.webhook = webhook_url.read(config.webhook_url(self.settings))
         except errors.ConfigError as error:
-            self.webhook_error = error
+            self.webhook_error = None if self.inspection.is_unread else error  # it may stand there
 
     def __getitem__(self, need: Need[T]) -> T:
         answer: T | Exception = self.answers.get(need, NotLookedAt())

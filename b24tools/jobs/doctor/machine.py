@@ -38,7 +38,9 @@ checks = Checks(lambda: _("This machine"))
 
 
 @checks.add("settings", lambda: _("settings"))
-def check_source(exam: Examination) -> Finding:
+def check_source(exam: Examination) -> Finding | None:
+    if exam.inspection.is_unread:
+        return None
     given, file = len(exam.inspection.given), exam.inspection.file
     count = ngettext("{n} setting", "{n} settings", given).format(n=given)
     if file is None:
@@ -73,7 +75,7 @@ def check_values(exam: Examination) -> Iterator[Finding]:
         fix = _("Name the PEM file of the authority that signed the portal's certificate, or leave the setting empty.")
         detail = _("{path} is not there, or {user} may not read it")
         yield fail(detail, fix, about="B24_CA_BUNDLE", path=settings.ca_bundle, user=_name_user())
-    if "B24_DATA_DIR" not in exam.inspection.given:
+    if "B24_DATA_DIR" not in exam.inspection.given and not exam.inspection.is_unread:
         detail = _("not set: another user (cron, a service) would have another data folder, and make tasks twice")
         yield warn(detail, _("Write B24_DATA_DIR={path} into .env."), about="B24_DATA_DIR", path=settings.data_dir)
 
@@ -177,14 +179,15 @@ def check_ownership(exam: Examination) -> Iterator[Finding]:
     folder, user = exam.settings.data_dir, _name_user()
     if os.name == "nt" or not is_folder(folder) or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         return
-    run = folder / RUN
-    files = [folder, *(file for file in sorted([*folder.iterdir(), *run.glob("*")]) if file.is_file() or file == run)]
+    ours = [folder / name for name in (RUN, "cache", "backups")]
+    inside = [file for place in ours if os.access(place, os.R_OK | os.X_OK) for file in place.glob("*")]
+    files = [folder, *(file for file in sorted([*folder.iterdir(), *inside]) if file.is_file() or file in ours)]
     locked = next((file for file in files if not os.access(file, os.W_OK)), None)
     if locked:
         detail = _("{user} may not write {path}, which {owner} has made")
         fix = _("Run b24tools always as the same user; as root, once: `chown -R {user} {folder}`.")
         yield fail(detail, fix, user=user, path=locked, owner=_name_user(locked), folder=folder)
-    elif folder.stat().st_uid != os.getuid():
+    elif folder.stat().st_uid != os.getuid() != 0:  # what root makes is the owner's at once
         detail = _("the folder belongs to {owner}, and this is {user}: what {user} makes there {owner} may be refused")
         fix = _("Run b24tools always as the same user: `sudo -u {owner} b24tools …`.")
         yield warn(detail, fix, user=user, owner=_name_user(folder))
@@ -192,8 +195,11 @@ def check_ownership(exam: Examination) -> Iterator[Finding]:
     if others and not locked:
         detail = _("the folder belongs to {owner}, but {user} works in it, too: {names}")
         fix = _("Find the cron or the service of {user} that uses this folder, and let {owner} run it.")
+        owner, other = _name_user(folder), _name_user(others[0])
         names = listed([file.name for file in others])
-        yield warn(detail, fix, owner=_name_user(folder), user=_name_user(others[0]), names=names)
+        if others[0].stat().st_uid == 0:
+            fix = _("What b24tools makes as root is {owner}'s at once, these are not: `chown -R {owner} {folder}`.")
+        yield warn(detail, fix, owner=owner, user=other, names=names, folder=folder)
     if folder.stat().st_mode & stat.S_IROTH and folder.stat().st_mode & stat.S_IXOTH:
         detail = _("every user of this machine may read {path}: customers, sums, events")
         yield warn(detail, "`chmod 700 {path}`", path=folder)
@@ -214,6 +220,9 @@ def check_cache(exam: Examination) -> Finding:
     """The cache of departments and people is SQLite as well, and no harm if it is lost."""
     folder = exam.settings.data_dir / "cache"
     file = folder / "cache.db"
+    if os.access(folder, os.F_OK) and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        fix = _("Until then each command reads departments and people from the portal: `chown -R {user} {folder}`.")
+        return warn(_("{user} may not use {folder}"), fix, user=_name_user(), folder=folder)
     if not os.access(file, os.F_OK):
         return ok(_("empty: the next command reads departments and people from the portal"))
     try:

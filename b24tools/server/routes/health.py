@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Response
@@ -40,18 +41,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
     )
     def get_health(response: Response) -> Health:
         try:
-            health = read_ages(services)
-            if services.intake.failed:
-                health.status = "failed"
-                health.problem = _(
-                    "the last event could not be stored; "
-                    "this stays so until one is, or `b24tools serve` is started again"
-                )
-                if "order" in services.intake.failed:
-                    health.problem = _(
-                        "the last order could not be stored; "
-                        "this stays so until one is, or `b24tools serve` is started again"
-                    )
+            health = read_health(services)
         except errors.B24ToolsError as error:
             _log.error("healthz: %s", error)
             health = Health(status="failed", snapshot_age_s=None, oldest_event_age_s=None)
@@ -69,10 +59,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
     )
     def get_readiness(response: Response) -> Readiness:
         try:
-            with services.open_store() as store:
-                store.database.wait_at_most(LONGEST_WRITE_S)
-                with store.transaction():
-                    watch.note_change(store.database)
+            _try_to_write(services)
         except errors.B24ToolsError as error:
             _log.error("ready: %s", error)
             response.status_code = 503
@@ -93,7 +80,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
 def list_metrics(services: Services) -> Iterator[tuple[str, str, Value]]:
     """Yield name, help and value of each metric; None: there is nothing yet."""
     now, path = services.now(), services.session.settings.database
-    health = read_ages(services)
+    health = read_health(services)
     with services.open_store() as store:
         orders, events = store.orders.count_by_outcome(), store.events.count_by_status()
         unsettled = len(store.orders.unsettled())
@@ -101,7 +88,7 @@ def list_metrics(services: Services) -> Iterator[tuple[str, str, Value]]:
         inboxes = inbox.inspect_all(store.notices.inboxes())
         follows, measured = store.settings.follows_events(), store.snapshot_runs.last_measured(now)
         last_order, last_event = store.orders.last_sent_at(), store.events.last_received_at()
-    yield "healthy", "1 while /healthz answers 200.", float(health.status == "ok" and not services.intake.failed)
+    yield "healthy", "1 while /healthz answers 200.", float(health.status == "ok")
     yield "snapshot_age_seconds", "Since the last complete snapshot began.", health.snapshot_age_s
     yield "orders", "Orders, by what came of the last send.", orders
     yield "orders_unsettled", "Orders with a write whose answer never came.", unsettled
@@ -120,6 +107,36 @@ def list_metrics(services: Services) -> Iterator[tuple[str, str, Value]]:
     yield "database_bytes", "The size of the database with its log.", database.measure(path)
     text = "Requests to the portal since this process began."
     yield "portal_requests_total", text, services.session.count_requests()
+
+
+def read_health(services: Services) -> Health:
+    """Read how old all is, and whether orders and events can be stored. Raises B24ToolsError where nothing is read."""
+    health = read_ages(services)
+    if services.intake.failed:
+        health.status = "failed"
+        health.problem = _(
+            "the last event could not be stored; this stays so until one is, or `b24tools serve` is started again"
+        )
+        if "order" in services.intake.failed:
+            health.problem = _(
+                "the last order could not be stored; this stays so until one is, or `b24tools serve` is started again"
+            )
+        return health
+    try:
+        _try_to_write(services)
+    except errors.B24ToolsError as error:  # said before an event is lost by it
+        is_held = isinstance(error, errors.Busy) and isinstance(services.session.settings.database, Path)
+        _log.log(logging.INFO if is_held else logging.ERROR, "health: %s", error)
+        if not is_held:  # by another program, which ends
+            health.status, health.problem = "failed", _("the database cannot be written")
+    return health
+
+
+def _try_to_write(services: Services) -> None:
+    with services.open_store() as store:
+        store.database.wait_at_most(LONGEST_WRITE_S)
+        with store.transaction():
+            watch.note_change(store.database)
 
 
 def read_ages(services: Services) -> Health:
