@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # the commands without network must not pay for it
     from b24tools.assignment.plan import Rules
     from b24tools.assignment.tools import Origin, Tools
     from b24tools.bitrix24.client import Client, Connections, Transport
+    from b24tools.bitrix24.org_cache import CacheAnchor
     from b24tools.jobs.messages import Sending, Write
     from b24tools.scheduling.calendar_file import OwnDays
     from b24tools.scheduling.people_file import PeopleFile
@@ -50,7 +51,7 @@ def user_name() -> str:
 class Session:
     """Settings and the ways to open things by them. `transport` takes the place of the network.
 
-    `connections` to the portal that clients leave to one another.
+    `connections` to the portal that clients leave to one another, `cache_anchor` holds the cache open: of a service.
     `watch` looks, before the database is used, whether it is the one that a long-running process began with.
     `command`: which one it is, for those who wait for its locks.
     """
@@ -60,6 +61,7 @@ class Session:
     transport: Transport | None = None
     watch: Watch | None = None
     connections: Connections | None = None
+    cache_anchor: CacheAnchor | None = None
     command: str = ""
     _said: set[str] = field(default_factory=set, repr=False)
     _clients: list[Client] = field(default_factory=list, repr=False)
@@ -162,7 +164,7 @@ class Session:
                 names,
                 directory_h=settings.directory_cache_h,
                 people_h=settings.people_cache_h,
-                stays_open=self.connections is not None,
+                anchor=self.cache_anchor,
                 on_warn=self._say_once,
             )
 

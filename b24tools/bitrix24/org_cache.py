@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -80,6 +81,35 @@ class NameSettings:
     positions: Positions = field(default_factory=Positions)
 
 
+class CacheAnchor:
+    """A connection to the cache that a service leaves open: closing the last one brings all to the disk."""
+
+    def __init__(self) -> None:
+        self._held: tuple[int, sqlite3.Connection] | None = None
+        self._lock = threading.Lock()
+
+    def hold(self, file: Path) -> None:
+        """Hold this file open, in place of one that was there before."""
+        with self._lock:
+            number = file.stat().st_ino
+            if self._held is not None and self._held[0] == number:
+                return
+            self._release()
+            connection = sqlite3.connect(file, check_same_thread=False)
+            self._held = number, connection
+            connection.execute("SELECT count(*) FROM sqlite_master")  # opens it, which connecting does not
+
+    def close(self) -> None:
+        """Let the file go."""
+        with self._lock:
+            self._release()
+
+    def _release(self) -> None:
+        if self._held is not None:
+            self._held[1].close()
+            self._held = None
+
+
 class OrgCache:
     """The cached view of one portal."""
 
@@ -91,13 +121,11 @@ class OrgCache:
         *,
         directory_h: float = 24,
         people_h: float = 4,
-        stays_open: bool = False,
+        anchor: CacheAnchor | None = None,
         on_warn: Callable[[str], None] = lambda _message: None,
     ) -> None:
-        """`stays_open`: a service leaves its connection open, for closing it brings all to the disk."""
         self._client = client
         self._names = names
-        self._stays_open = stays_open and os.name != "nt"  # where an open file cannot be deleted
         self._lifetimes_s = {"organization": directory_h * HOUR_S, "staff": people_h * HOUR_S} | _LIFETIMES_S
         self._folder = folder
         try:
@@ -122,6 +150,8 @@ class OrgCache:
                 if not (folder / "cache.db").stat().st_size:  # nothing is in it: it is new, or was taken away
                     _open_cache.cache_clear()
                 self._cache = self._open()
+                if anchor is not None and os.name != "nt":  # where an open file cannot be deleted
+                    anchor.hold(folder / "cache.db")
 
     def _open(self) -> _Cache:
         file = self._folder / "cache.db"
@@ -129,8 +159,8 @@ class OrgCache:
         return _open_cache(self._folder, file.stat().st_ino)
 
     def close(self) -> None:
-        """Close the cache, unless it stays open."""
-        if self._cache is not None and not self._stays_open:
+        """Close the cache."""
+        if self._cache is not None:
             self._cache.close()
 
     def company(self, *, with_files: bool, refresh: bool = False) -> OrgData:

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from b24tools import context
 from b24tools.bitrix24.client import Connections
+from b24tools.bitrix24.org_cache import CacheAnchor
 from b24tools.core.i18n import _
 from b24tools.core.log_file import write_log
 from b24tools.jobs.events.worker import Worker
@@ -76,6 +77,7 @@ def open_app(session: context.Session, access: Access) -> Iterator[FastAPI]:
         database.reuse_connections(session.settings.database),
         session.open_store() as store,
         closing(Connections()) as session.connections,
+        closing(CacheAnchor()) as session.cache_anchor,
     ):
         if session.settings.webhook_url is not None:
             with session.open_client() as client:

@@ -12,6 +12,7 @@ import diskcache
 import pytest
 
 from b24tools.assignment import workspace
+from b24tools.bitrix24.org_cache import CacheAnchor
 from b24tools.core import errors
 from b24tools.jobs.orders import list_orders
 from b24tools.onec import order as onec_order
@@ -889,18 +890,20 @@ def test_a_damaged_cache_is_made_anew(works: Works, damage: bytes) -> None:
     assert 1 == len(works.portal.log)
 
 
-@pytest.mark.parametrize("stays_open", [False, True])
-def test_a_cache_that_is_taken_away_under_a_process_is_made_anew(works: Works, stays_open: bool) -> None:
-    """`serve` has the same one for each order, and leaves it open."""
-    works.stays_open = stays_open
-    works.assign(order())
-    for file in (works.folder / "cache").glob("cache.db*"):
-        file.unlink()
-    counts = []
-    for number in ("2", "3"):
-        works.portal.log.clear()
-        works.assign(order(id=f"order {number}", number=number))
-        counts.append(len(works.portal.log))
+@pytest.mark.parametrize("is_held", [False, True])
+def test_a_cache_that_is_taken_away_under_a_process_is_made_anew(works: Works, is_held: bool) -> None:
+    """`serve` holds it open from one order to the next."""
+    with closing(CacheAnchor()) as anchor:
+        works.anchor = anchor if is_held else None
+        works.assign(order())
+        assert is_held == (works.folder / "cache" / "cache.db-wal").exists()
+        for file in (works.folder / "cache").glob("cache.db*"):
+            file.unlink()
+        counts = []
+        for number in ("2", "3"):
+            works.portal.log.clear()
+            works.assign(order(id=f"order {number}", number=number))
+            counts.append(len(works.portal.log))
     assert [4, 2] == counts
 
 

@@ -15,7 +15,7 @@ from b24tools.assignment.plan import Rules
 from b24tools.assignment.report import OrderResult
 from b24tools.assignment.tools import RunClock, Tools
 from b24tools.bitrix24.client import Client
-from b24tools.bitrix24.org_cache import NameSettings, OrgCache
+from b24tools.bitrix24.org_cache import CacheAnchor, NameSettings, OrgCache
 from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.core import locks
 from b24tools.core.models import no_progress
@@ -75,7 +75,7 @@ class Works:
     webhook_url: str = ""  # where it is spelt in another way
     machine_clock: Callable[[], datetime] | None = None  # where it is not the portal's
     people: PeopleFile = field(default_factory=PeopleFile)
-    stays_open: bool = False  # the cache, as in `serve`
+    anchor: CacheAnchor | None = None  # of the cache, as in `serve`
 
     @contextmanager
     def tools(self, *, dry_run: bool = False) -> Iterator[Tools]:
@@ -100,7 +100,7 @@ class Works:
             closing(client),
             closing(open_database(database)) as opened,
             closing(
-                OrgCache(client, self.folder / "cache", names, stays_open=self.stays_open, on_warn=self.said.append)
+                OrgCache(client, self.folder / "cache", names, anchor=self.anchor, on_warn=self.said.append)
             ) as directory,
         ):
             yield Tools(client, directory, opened, lock, run_clock)
