@@ -476,7 +476,7 @@ def rows_of(location: Path | DatabaseUrl) -> dict[str, list[str]]:
             table: sorted(
                 json.dumps(row | {"portal_wins": 0}, sort_keys=True)
                 for row in copies.read_rows(opened.database, table)
-                if row.get("what") not in ("backup", "restored")
+                if row.get("what") not in ("backup", "restored") and row.get("name") != "ledger_saves"
             )
             for table in copies.list_tables(opened.database)
         }
