@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from b24tools.assignment import workspace
 from b24tools.onec import order as onec_order
+from b24tools.store.history import History
 from tests.support.crash import (
     LETTER,
+    Killed,
     assert_sent_again_changes_nothing,
     first_send,
     killed_at,
@@ -246,7 +250,8 @@ def test_the_history_knows_of_a_run_that_was_killed(
     works = prepared("first", tmp_path)
     sent = first_send(files=())
     if number is None:
-        with killed_at_transaction(6, monkeypatch, done=False):
+        with monkeypatch.context() as patch, suppress(Killed):
+            patch.setattr(History, "add", Mock(side_effect=Killed))
             works.assign(sent)
     else:
         with killed_at(works.portal, number, executed=executed):
