@@ -98,13 +98,13 @@ class Move:
 class _Draft:
     """Where operations of an order would lie: tasks by id, to whom each was offered, and when the order would be ready.
 
-    Of an operation also since when it may begin, and for which one it waits. `kept`: they would lie where they do.
+    Of an operation also since when it may begin, and for which one it waits. `unmoved`: they would lie where they do.
     """
 
     placed: dict[int, OpenTask]
     tenders: dict[int, tuple[Tender, datetime | None, int | None]]
     finish: datetime | None
-    kept: frozenset[int]
+    unmoved: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Plan:
 
     moves: tuple[Move, ...]
     stuck: frozenset[int]
-    kept: frozenset[int] = frozenset()
+    unmoved: frozenset[int] = frozenset()
 
 
 def plan_moves(
@@ -139,7 +139,7 @@ def plan_moves(
     lying = {task.id: task for task in tasks}
     moves: dict[int, Move] = {}
     stuck: set[int] = set()
-    kept: set[int] = set()
+    unmoved: set[int] = set()
     full, floor = (Workload(calendar, now, workers, (), step_s) for _workload in range(2))
     before: dict[str, datetime] = {}
     for _number in range(MOST_PASSES):
@@ -147,7 +147,7 @@ def plan_moves(
         before = before or pass_.list_ready()
         made = pass_.run()
         stuck |= pass_.stuck
-        kept |= pass_.kept
+        unmoved |= pass_.unmoved
         for move in made:
             task_id = move.before.id
             lying[task_id] = move.after
@@ -169,7 +169,7 @@ def plan_moves(
         without = _Pass(full, floor, lying.values(), ordered, candidates).list_ready()
         if _count_days(given, without, calendar.zone) > _count_days(given, after, calendar.zone):
             paying = list(moves.values())  # without the others some of these would make orders late
-    return Plan(tuple(paying), frozenset(stuck), frozenset(kept - stuck - {move.before.id for move in paying}))
+    return Plan(tuple(paying), frozenset(stuck), frozenset(unmoved - stuck - {move.before.id for move in paying}))
 
 
 def _leave_out_exchanges(
@@ -289,7 +289,7 @@ class _Pass:
     ) -> None:
         self._candidates = candidates
         self.stuck: set[int] = set()
-        self.kept: set[int] = set()
+        self.unmoved: set[int] = set()
         self._zone = full.calendar.zone
         self._orders = orders
         self._lying = {task.id: task for task in tasks}
@@ -442,8 +442,8 @@ class _Pass:
             _lay(workload, unlaid)
             self._put_back(workload, order, placed, ends, forced)
         finish = max((end for _stage, end in ends.values()), default=None)
-        kept = frozenset(id_ for id_, task in placed.items() if _place(task) == _place(self._lying[id_]))
-        return _Draft({id_: task for id_, task in placed.items() if id_ not in kept}, tenders, finish, kept)
+        unmoved = frozenset(id_ for id_, task in placed.items() if _place(task) == _place(self._lying[id_]))
+        return _Draft({id_: task for id_, task in placed.items() if id_ not in unmoved}, tenders, finish, unmoved)
 
     def _put_back(
         self,
@@ -495,9 +495,9 @@ class _Pass:
     def _keep(self, order: OpenOrder, draft: _Draft | None, forced: Mapping[int, str]) -> list[Move]:
         """Take what was decided for an order into both workloads; nothing pushes it from here on."""
         moves: list[Move] = []
-        placed, kept = (draft.placed, draft.kept) if draft else ({}, frozenset[int]())
-        self.kept |= kept & forced.keys()
-        self.stuck |= forced.keys() - placed.keys() - kept
+        placed, unmoved = (draft.placed, draft.unmoved) if draft else ({}, frozenset[int]())
+        self.unmoved |= unmoved & forced.keys()
+        self.stuck |= forced.keys() - placed.keys() - unmoved
         slots = _by_worker(placed.values())
         before = {worker_id: dict(self._full.spans(worker_id)) for worker_id in slots}
         for operation in order.operations:

@@ -167,7 +167,7 @@ class _Run:
         self._moves = [move for move, group in grouped if group not in beyond]
         self._stuck = plan.stuck | {move.before.id for move in plan.moves if move not in self._moves}
         self._stuck -= {move.before.id for move in self._moves}
-        self._kept = plan.kept
+        self._unmoved = plan.unmoved
 
     # what is said
 
@@ -337,8 +337,8 @@ class _Run:
         planned.sort(key=lambda move: move.group)
         self._note_begun()
         written = replan_writes.write_moves(self._tools, self._rules, self._standings.portal, planned)
-        kept = [self._situation.lines[task_id][1].row for task_id in self._kept]
-        replan_writes.drop_marks(self._tools.store, [self._settled.get(row.key, row) for row in kept])
+        unmoved = [self._situation.lines[task_id][1].row for task_id in self._unmoved]
+        replan_writes.drop_marks(self._tools.store, [self._settled.get(row.key, row) for row in unmoved])
         result = self.report(written)
         self._note_history(result)
         if self._wish.without is None:  # else whoever is not to be counted on is still there
