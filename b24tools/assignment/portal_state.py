@@ -135,7 +135,9 @@ def read_portal(client: Client, questions: Questions) -> PortalState:
         files = {name: batch.add(queries.children(questions.places.folder_id, name)) for name in questions.file_names}
     crews = list(chunked(questions.workers, PEOPLE_A_CHAIN))
     room = batch.room
-    length = min(questions.expected_open // max(1, len(crews)) // PAGE + 1, room) if crews else 0
+    # room for what was made since it was counted: a page too many costs little, one too few another request
+    expected = questions.expected_open // max(1, len(crews)) + PAGE // 2
+    length = min(expected // PAGE + 1, room) if crews else 0
     pages = _add_open(batch, crews[:1], length, questions.named)
     people += [batch.add(queries.people_by_id(ids)) for ids in people_chunks[needed : needed + room - length]]
     dates = None
@@ -267,7 +269,8 @@ def _read_open(
         rows += read.rows
         if not read.complete:
             params = queries.open_work_of(crew, named=named)
-            for page in client.pages(pagination.TASKS, params, after=read.last_id, length=MOST_COMMANDS):
+            length = pagination.PROBE_PAGES if read.rows else MOST_COMMANDS
+            for page in client.pages(pagination.TASKS, params, after=read.last_id, length=length):
                 rows += page
     return rows
 

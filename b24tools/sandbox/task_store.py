@@ -11,6 +11,8 @@ from b24tools.sandbox import php
 from b24tools.sandbox.records import Task
 
 INDEXED = {"RESPONSIBLE_ID": "responsible", "XML_ID": "xml_id"}
+MOMENTS = {"CREATED_DATE": "created_at", "CLOSED_DATE": "closed_at"}
+ALWAYS = (float("-inf"), float("inf"))
 
 
 @dataclass
@@ -20,7 +22,7 @@ class Hints:
     ids: set[int] | None = None
     keys: dict[str, set[Any]] = field(default_factory=dict)
     after: int = 0
-    closed: tuple[float, float] = (float("-inf"), float("inf"))
+    spans: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def add_values(self, name: str, value: Any) -> None:
         """Note that a column has one of these values."""
@@ -34,8 +36,9 @@ class Hints:
         """Note that a column is not beyond a limit."""
         if (name, sign) == ("ID", ">"):
             self.after = limit
-        elif name == "CLOSED_DATE":
-            self.closed = (limit, self.closed[1]) if ">" in sign else (self.closed[0], limit)
+        elif name in MOMENTS:
+            first, last = self.spans.get(name, ALWAYS)
+            self.spans[name] = (limit, last) if ">" in sign else (first, limit)
 
 
 class TaskStore:
@@ -45,7 +48,7 @@ class TaskStore:
         self._tasks: dict[int, Task] = {}
         self._ids: list[int] = []
         self._index: dict[tuple[str, Any], set[int]] = {}
-        self._closed: list[tuple[int, int]] = []
+        self._moments: dict[str, list[tuple[int, int]]] = {name: [] for name in MOMENTS}
         self._last_id = 0
 
     def __len__(self) -> int:
@@ -92,14 +95,17 @@ class TaskStore:
     def _enter(self, task: Task) -> None:
         for name, attribute in INDEXED.items():
             self._index.setdefault(_key(name, getattr(task, attribute)), set()).add(task.id)
-        if task.closed_at is not None:
-            insort(self._closed, (task.closed_at, task.id))
+        for name, attribute in MOMENTS.items():
+            if (moment := getattr(task, attribute)) is not None:
+                insort(self._moments[name], (moment, task.id))
 
     def _leave(self, task: Task) -> None:
         for name, attribute in INDEXED.items():
             self._index[_key(name, getattr(task, attribute))].discard(task.id)
-        if task.closed_at is not None:
-            self._closed.remove((task.closed_at, task.id))
+        for name, attribute in MOMENTS.items():
+            if (moment := getattr(task, attribute)) is not None:
+                moments = self._moments[name]
+                del moments[bisect_left(moments, (moment, task.id))]
 
     def candidates(self, hints: Hints) -> Iterator[Task]:
         """Give every task that can meet the hints (and perhaps others), in the order of ids."""
@@ -108,9 +114,11 @@ class TaskStore:
             id_sets = [self._index.get(key, set()) for key in keys]
             if sum(map(len, id_sets)) * 4 < len(best):
                 best = sorted(set().union(*id_sets))
-        first, last = (bisect_left(self._closed, (limit, 0)) for limit in (hints.closed[0], hints.closed[1] + 1))
-        if hints.closed != Hints.closed and (last - first) * 4 < len(best):
-            best = sorted(task_id for _, task_id in self._closed[first:last])
+        for name, (since, until) in hints.spans.items():
+            moments = self._moments[name]
+            first, last = bisect_left(moments, (since, 0)), bisect_left(moments, (until + 1, 0))
+            if (last - first) * 4 < len(best):
+                best = sorted(task_id for _, task_id in moments[first:last])
         for index in range(bisect_right(best, hints.after), len(best)):
             yield self._tasks[best[index]]
 

@@ -10,7 +10,6 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from http.client import HTTPConnection
 from pathlib import Path
@@ -61,50 +60,42 @@ def ours(running: portal.Running, folder: Path, data: Path | None) -> Callable[[
     return measure
 
 
-def theirs(running: portal.Running, folder: Path, before: int) -> Callable[[], Cost]:
-    """The replaced service: `before` orders, then the one that counts. A service stays, so its start is left out.
-
-    Two orders at once would meet the portal's brake, two in a minute do not: only the first one is measured with it.
-    """
-
-    def measure() -> Cost:
-        files = [str(write(folder)) for _number in range(before + 1)]
-        costs = []
-        for count in (before, before + 1):
-            running.ready(brake=not before)
-            env = running.environment | {"PYTHONPATH": str(Path.cwd()), "BENCH_FOLDER_ID": str(running.folder_id)}
-            command = measuring.program("tests.bench.replaced", "orders", *files[:count])
-            done = measuring.run(command, env, folder)
-            seconds, cpu_s = (json.loads(done.output) or [[0.0, 0.0]])[-1]
-            costs.append(replace(running.counted(done.cost, LINES), seconds=seconds, cpu_s=cpu_s))
-        less, more = costs
-        return replace(more, requests=more.requests - less.requests, refused=more.refused - less.refused)
-
-    return measure
-
-
 def served(running: portal.Running, folder: Path, before: int) -> Callable[[], Cost]:
-    """An order of a `b24tools serve` that runs, as the replaced service does, after `before` others."""
+    """An order of a `b24tools serve` that runs, after `before` others."""
+    return lambda: _serve(running, folder, before, ours_served(), running.environment, brake=True)
 
-    def measure() -> Cost:
-        mine = Path(tempfile.mkdtemp(dir=folder))
-        with process(ours_served(), mine, running.environment) as served:
-            for _number in range(before):
-                _post(served.port, write(folder))
-            running.ready()
-            started, worked = time.perf_counter(), served.cpu_s()
+
+def theirs(running: portal.Running, folder: Path, before: int) -> Callable[[], Cost]:
+    """The same of the replaced service.
+
+    What its first order asks would meet the portal's brake at once: that one is measured without.
+    """
+    env = running.environment | {"PYTHONPATH": str(Path.cwd()), "BENCH_FOLDER_ID": str(running.folder_id)}
+    words = measuring.program("tests.bench.replaced", "serve")
+    return lambda: _serve(running, folder, before, words, env, brake=bool(before))
+
+
+def _serve(
+    running: portal.Running, folder: Path, before: int, words: list[str], env: dict[str, str], *, brake: bool
+) -> Cost:
+    """One order by HTTP to a service that stays, so its start is left out."""
+    with process(words, Path(tempfile.mkdtemp(dir=folder)), env) as served:
+        for _number in range(before):
+            running.ready(brake=False)
             _post(served.port, write(folder))
-            seconds, cpu_s = time.perf_counter() - started, served.cpu_s() - worked
-            return running.counted(Cost(seconds, cpu_s, served.memory_mb("VmHWM")), LINES)
-
-    return measure
+        running.ready(brake=brake)
+        file = write(folder)
+        started, worked = time.perf_counter(), served.cpu_s()
+        _post(served.port, file)
+        seconds, cpu_s = time.perf_counter() - started, served.cpu_s() - worked
+        return running.counted(Cost(seconds, cpu_s, served.memory_mb("VmHWM")), LINES)
 
 
 def _post(port: int, file: Path) -> None:
     connection = HTTPConnection("127.0.0.1", port)
-    connection.request("POST", "/", file.read_bytes())
+    connection.request("POST", "/", file.read_bytes(), {"Content-Type": "application/json"})
     answer = connection.getresponse()
-    assert answer.status == 200, answer.read()
+    assert answer.status == 200, answer.read(1000)
     connection.close()
 
 

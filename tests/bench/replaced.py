@@ -1,7 +1,7 @@
-"""What b24tools replaces, as far as the portal sees it: `python -m tests.bench.replaced poll FROM TO | orders FILE…`.
+"""What b24tools replaces, as far as the portal sees it: `python -m tests.bench.replaced poll FROM TO | serve`.
 
 Written anew from what is known of the two services: which calls they make, in which order, and what they keep between
-calls; not a line is theirs. `poll` says how many tasks it has seen, `orders` the seconds that each order took.
+calls; not a line is theirs. `poll` says how many tasks it has seen, `serve` takes orders by `POST /`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ import asyncio
 import json
 import os
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -154,17 +152,26 @@ def _least_busy(staff: list[Any], tasks: list[Any]) -> tuple[Any, datetime]:
     return best, first or datetime.now(UTC)
 
 
-async def orders(files: list[str]) -> list[tuple[float, float]]:
-    """The seconds that each order took, and those of the processor, one after the other in one process."""
-    service, taken = Service(), []
-    for file in files:
-        started, worked = time.perf_counter(), time.process_time()
-        await service.take(json.loads(Path(file).read_text(encoding="utf-8")))
-        taken.append((time.perf_counter() - started, time.process_time() - worked))
-    return taken
+def serve() -> None:
+    """The order service on a port of its choice, behind the framework and the server that it had."""
+    import uvicorn
+    from fastapi import FastAPI
+
+    api = FastAPI()
+    kept: list[Service] = []
+
+    @api.post("/")
+    async def take(order: dict[str, Any]) -> None:
+        if not kept:  # its client wants to be made where the loop runs
+            kept.append(Service())
+        await kept[0].take(order)
+
+    uvicorn.run(api, port=0, access_log=False)
 
 
 if __name__ == "__main__":
     what, *arguments = sys.argv[1:]
-    done: Any = asyncio.run(poll(*arguments)) if what == "poll" else asyncio.run(orders(arguments))
-    sys.stdout.write(json.dumps(done) + "\n")
+    if what == "poll":
+        sys.stdout.write(json.dumps(asyncio.run(poll(*arguments))) + "\n")
+    else:
+        serve()

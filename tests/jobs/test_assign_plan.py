@@ -354,6 +354,22 @@ def test_an_order_of_six_lines_with_a_file_takes_three_requests(works: Works, op
     assert 5 + crowded == spent(works, six_lines(4, files=3))
 
 
+def test_orders_that_fill_page_after_page_take_no_request_more(works: Works) -> None:
+    """What was made since the open work was counted has room; ten orders are more than a page."""
+    works.assign(six_lines(1))
+    assert [2] * 10 == [spent(works, six_lines(number, files=0)) for number in range(2, 12)]
+
+
+def test_much_more_open_work_than_was_counted_takes_a_probe_of_ten_pages(works: Works) -> None:
+    """Behind the end of a list each page of a chain is work of the portal for nothing."""
+    works.assign(six_lines(1))
+    many_open(works, 120)
+    works.portal.log.clear()
+    works.assign(six_lines(2, files=0))
+    _reading, rest, _writing = works.portal.log
+    assert ["tasks.task.list"] * 10 == list(rest.methods)
+
+
 def dated(number: int, works: Works, **changes: Any) -> onec_order.Order:
     """An order of six lines with a file, which 1C wrote a minute ago."""
     return six_lines(number).model_copy(update={"date": works.clock.now - timedelta(minutes=1), **changes})
