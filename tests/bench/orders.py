@@ -62,28 +62,23 @@ def ours(running: portal.Running, folder: Path, data: Path | None) -> Callable[[
 
 def served(running: portal.Running, folder: Path, before: int) -> Callable[[], Cost]:
     """An order of a `b24tools serve` that runs, after `before` others."""
-    return lambda: _serve(running, folder, before, ours_served(), running.environment, brake=True)
+    return lambda: _serve(running, folder, before, ours_served(), running.environment)
 
 
 def theirs(running: portal.Running, folder: Path, before: int) -> Callable[[], Cost]:
-    """The same of the replaced service.
-
-    What its first order asks would meet the portal's brake at once: that one is measured without.
-    """
+    """The same of the replaced service."""
     env = running.environment | {"PYTHONPATH": str(Path.cwd()), "BENCH_FOLDER_ID": str(running.folder_id)}
     words = measuring.program("tests.bench.replaced", "serve")
-    return lambda: _serve(running, folder, before, words, env, brake=bool(before))
+    return lambda: _serve(running, folder, before, words, env)
 
 
-def _serve(
-    running: portal.Running, folder: Path, before: int, words: list[str], env: dict[str, str], *, brake: bool
-) -> Cost:
-    """One order by HTTP to a service that stays, so its start is left out."""
+def _serve(running: portal.Running, folder: Path, before: int, words: list[str], env: dict[str, str]) -> Cost:
+    """One order by HTTP to a service that stays, so its start is left out, and long after the one before it."""
     with process(words, Path(tempfile.mkdtemp(dir=folder)), env) as served:
         for _number in range(before):
             running.ready(brake=False)
             _post(served.port, write(folder))
-        running.ready(brake=brake)
+        running.ready()
         file = write(folder)
         started, worked = time.perf_counter(), served.cpu_s()
         _post(served.port, file)
