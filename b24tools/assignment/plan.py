@@ -122,7 +122,7 @@ class PlannedTask:
     there is none. `before`: 1C's values as they were last sent; `is_trusted`: by the ledger, not as the task shows it.
     `others`: tasks besides `task` that carry a key of the line. `adopts`: the task gets its key. `waits`: until the
     portal cannot be at work any more on an earlier change of it. `renews`: the task was put off because the order was
-    cancelled; `is_renewed`: it is taken up again.
+    cancelled; `is_renewed`: it is taken up again. `is_uncertain`: nobody knows when what it waits for is done.
     """
 
     item: Item
@@ -143,6 +143,7 @@ class PlannedTask:
     choice: Choice | None = None
     not_before: datetime | None = None
     after: PlannedTask | None = None
+    is_uncertain: bool = False
     inside: frozenset[int] = frozenset()
     barred: tuple[str, ...] = ()
     nearest: str | None = None

@@ -123,12 +123,10 @@ class Planner:
         ordered = [(stage, item) for stage, item in staged if stage is not None]
         for stage, item in sorted(ordered, key=lambda pair: pair[0]):
             before = [plan for earlier, plan in done if earlier < stage]
-            ends = [
-                self.spans.end_of_task(task.responsible_id, task.id)
-                for earlier, task in left
-                if task and earlier is not None and earlier < stage
-            ]
-            plans[item.key] = self._plan(item, before, max(filter(None, ends), default=None))
+            left_before = [task for earlier, task in left if task and earlier is not None and earlier < stage]
+            ends = [self.spans.end_of_task(task.responsible_id, task.id) for task in left_before]
+            plan = self._plan(item, before, max(filter(None, ends), default=None))
+            plans[item.key] = replace(plan, is_uncertain=self.spans.is_uncertain(plan, before, left_before))
             done.append((stage, plans[item.key]))
             for earlier_plan in before:
                 _warn_of_overlap(plans, earlier_plan, plans[item.key])

@@ -42,6 +42,23 @@ class Spans:
         """
         return None if plan.choice is None and plan.task and self.is_with_leaver(plan.task) else self._lying(plan)
 
+    def ready_of(self, plan: PlannedTask) -> datetime | None:
+        """When its work is done; None where that is not known, or the end of what it waits for."""
+        span = None if plan.is_uncertain else self.of(plan)
+        return span[1] if span else None
+
+    def is_uncertain(self, plan: PlannedTask, before: Iterable[PlannedTask], left: Iterable[Task]) -> bool:
+        """Whether it waits for what nobody knows the end of; `left`: tasks of lines that its order has no longer."""
+        if plan.task is not None and plan.task.status == Status.IN_PROGRESS:
+            return False
+        return any(map(self._is_open_ended, before)) or any(map(self.is_outside, left))
+
+    def _is_open_ended(self, plan: PlannedTask) -> bool:
+        if plan.is_put_off:
+            return not plan.item.order.cancelled
+        is_laid = plan.choice is not None or (plan.task is not None and plan.task.status not in DONE)
+        return is_laid and plan.error is None and plan.action != COMPLETE and self.of(plan) is None
+
     def _lying(self, plan: PlannedTask) -> Interval | None:
         task, choice = plan.task, plan.choice
         if plan.error is not None or plan.action == COMPLETE or plan.is_put_off:

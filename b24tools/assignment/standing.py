@@ -46,9 +46,10 @@ MISSING, UNWRITTEN, WORK = "missing", "unwritten", "work"
 class LineStanding:
     """A line of an order. `span`: when its work goes on and is done (UTC); None where nothing is left, or unknown.
 
-    `after`: the number, in the order, of the line that it has to wait for. `was_over`: nothing was left to do of its
-    order before, or 1C says so: then it does not matter that the task is not there any more. `is_cancelled`: 1C has
-    cancelled the order. `is_next`: its person has nothing to do before it. `absences`: of the person, from now on.
+    `after`: the number, in the order, of the line that it has to wait for. `is_uncertain`: nobody knows until when, and
+    `span` is only the time that is reserved for it. `was_over`: nothing was left to do of its order before, or 1C says
+    so: then it does not matter that the task is not there any more. `is_cancelled`: 1C has cancelled the order.
+    `is_next`: its person has nothing to do before it. `absences`: of the person, from now on.
     """
 
     row: LedgerTask
@@ -57,10 +58,16 @@ class LineStanding:
     span: Interval | None
     away: tuple[Interval, ...] = ()
     after: int | None = None
+    is_uncertain: bool = False
     was_over: bool = False
     is_cancelled: bool = False
     is_next: bool = False
     absences: tuple[Interval, ...] = ()
+
+    @property
+    def ready(self) -> datetime | None:
+        """When it will be done; None where nothing is left, or that is not known, or the end of what it waits for."""
+        return self.span[1] if self.span and not self.is_uncertain else None
 
     @property
     def is_done(self) -> bool:
@@ -239,8 +246,7 @@ def stand_as_planned(
         number = plan.choice.number if plan.choice else task.id
         is_next = _is_next(planner.workload, task.responsible_id, number)
         lines.append(replace(line, away=_lost(planner.workload, line), is_next=is_next))
-    stages = list_stages([line.row for line in lines], planner.rules)
-    lines = [replace(line, after=_last_before(lines, stages, number)) for number, line in enumerate(lines)]
+    lines = _link(lines, list_stages([line.row for line in lines], planner.rules))
     lines = [_see_absence(line, planner.portal, planner.now) for line in lines]
     return _stand(order, lines, planner.workload, planner.rules, planner.now)
 
@@ -311,10 +317,17 @@ def _let_wait(
             )
             for line in lines
         ]
-        lines_by_order[id_] = [
-            replace(line, after=_last_before(spans, stages[id_], number)) for number, line in enumerate(spans)
-        ]
+        lines_by_order[id_] = _link(spans, stages[id_])
     return lines_by_order
+
+
+def _link(lines: Sequence[LineStanding], stages: Sequence[int | None]) -> list[LineStanding]:
+    """Tell of each line for which one it waits, and whether it is known until when."""
+    waits_for = [_last_before(lines, stages, number) for number in range(len(lines))]
+    return [
+        replace(line, after=after, is_uncertain=after is not None and lines[after].span is None)
+        for line, after in zip(lines, waits_for, strict=True)
+    ]
 
 
 def _last_before(lines: Sequence[LineStanding], stages: Sequence[int | None], number: int) -> int | None:

@@ -438,11 +438,7 @@ class _Run:
         rows: Mapping[str, LedgerTask],
     ) -> OrderResult:
         mine = [plan for plan in plans if plan.item.order is order]
-        spans = [planner.spans.of(plan) for plan in mine]
-        tasks = [
-            replace(plan.to_result(dry_run=self._dry_run), ready=span[1] if span else None)
-            for plan, span in zip(mine, spans, strict=True)
-        ]
+        tasks = [replace(plan.to_result(dry_run=self._dry_run), ready=planner.spans.ready_of(plan)) for plan in mine]
         left, others = find_left(order, mine, portal, rows)
         tasks += [_report_left(*pair) for pair in (*left, *others)]
         warnings = [

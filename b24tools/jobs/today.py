@@ -38,8 +38,8 @@ class Before:
 class Job:
     """A time of the day in which a person works on one task; `slot` is that of the lane, cut at the day's ends.
 
-    `order`, `position`: None for work that did not come from 1C. `ready`:
-    when all of the task is done; None where that is out of sight.
+    `order`, `position`: None for work that did not come from 1C. `ready`: when all of the task is done, at the earliest
+    where it is not known when what it waits for is; None where that is out of sight.
     """
 
     slot: Slot
@@ -158,7 +158,7 @@ def _describe_before(line: LineStanding | None) -> Before | None:
     if line is None or line.task is None:
         return None
     person = line.person.name if line.person else line.task.responsible_name
-    return Before(line.task.id, line.row.position, person or None, line.span[1] if line.span else None)
+    return Before(line.task.id, line.row.position, person or None, line.ready)
 
 
 def _work_between(standings: Standings, person: Person, start: datetime, end: datetime) -> int:

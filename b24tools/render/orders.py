@@ -68,7 +68,7 @@ def _line_data(line: LineStanding, zone: ZoneInfo) -> dict[str, Any]:
         "responsible": {"id": task.responsible_id, "name": name_person(line)} if task else None,
         "start": to_text(task.start, zone) if task else None,
         "end": to_text(task.end, zone) if task else None,
-        "ready": to_text(line.span[1], zone) if line.span else None,
+        "ready": to_text(line.ready, zone),
         "estimate_s": task.estimate_s if task else line.row.estimate_s,
         "spent_s": task.spent_s if task else None,
         "closed_at": to_text(task.closed_at, zone) if task and line.is_done else None,
@@ -232,7 +232,7 @@ def _list_headline(order: OrderStanding, zone: ZoneInfo, now: datetime) -> Itera
 
 def _line_row(line: LineStanding, zone: ZoneInfo, portal_url: str, now: datetime, screen: Screen) -> list[Cell]:
     task = line.task
-    ready = task.closed_at if task and line.is_done else line.span[1] if line.span else None
+    ready = task.closed_at if task and line.is_done else line.ready
     return [
         line.row.position,
         name_person(line) if task else "-",

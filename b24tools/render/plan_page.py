@@ -215,6 +215,8 @@ def _describe_operation(line: LineStanding, view: View) -> str:
     words = [name_person(line)] if line.task else []
     if line.task and line.is_done and line.task.closed_at:
         words.append(format_moment(line.task.closed_at, view.zone, view.now))
+    elif line.is_uncertain:
+        words.append(_("not known when"))
     elif line.span:
         words.append(format_span(*line.span, view.zone, view.now))
     words.append(describe_line(line, view.zone, view.now)[0])
@@ -254,7 +256,7 @@ def _look(order: OrderStanding, line: LineStanding, view: View) -> str:
     if line.span and late_from and line.span[1] > late_from:
         return "late"
     is_behind = line.task is not None and line.task.end is not None and bool(line.span) and line.task.end < view.now
-    return "at_risk" if line.away or is_behind else "open"
+    return "at_risk" if line.away or line.is_uncertain or is_behind else "open"
 
 
 # a row for each person

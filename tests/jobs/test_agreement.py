@@ -383,3 +383,30 @@ def test_a_line_says_when_it_will_be_ready_beside_what_was_planned(works: Works,
     again, one = send(works, 1, *lines), stands(works, 1)
     assert [(at(23, 11), at(23, 12)), (at(23, 12), at(23, 13))] == [(task.end, task.ready) for task in again.tasks]
     assert [task.ready for task in again.tasks] == [line.span and line.span[1] for line in one.lines]
+
+
+@pytest.mark.parametrize("how", ["deferred", "outside", "left"])
+def test_what_waits_for_something_without_an_end_has_none(
+    works: Works, people: dict[str, int], outsider: int, how: str
+) -> None:
+    """Until it is begun; its time stays reserved."""
+    lines = ("Раскрой", 240), ("Сборка", 60)
+    cut, assembled = (task.task_id for task in send(works, 1, *lines, wanted=at(30)).tasks)
+    if how == "deferred":
+        act(works, cut, "defer")
+    elif how == "outside":
+        act(works, cut, "delegate", userId=outsider)
+    works.portal.users[people["Раскрой"]].active = how != "left"
+
+    def look() -> list[Any]:
+        again, one = send(works, 1, *lines, wanted=at(30)), stands(works, 1)
+        assert [task.ready for task in again.tasks] == [line.ready for line in one.lines]
+        with works.tools(dry_run=True) as tools:
+            listed = today.read_today(tools, rules(route=ROUTE), "Сборка")
+        jobs = [(job.slot.start, job.before and job.before.end, job.is_late) for job in listed.lists[0].jobs]
+        return [one.finish, *(line.ready for line in one.lines), one.lines[1].span, jobs]
+
+    assert [None, None, None, (at(23, 14), at(23, 15)), [(at(23, 14), None, False)]] == look()
+    works.clock.now = at(23, 9)
+    act(works, assembled, "start")
+    assert [None, None, at(23, 10), (at(23, 9), at(23, 10)), [(at(23, 9), None, False)]] == look()

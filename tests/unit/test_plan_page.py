@@ -190,6 +190,17 @@ def test_operations_without_a_bar_are_listed() -> None:
     assert [] == page.texts_of("a", "title")
 
 
+def test_what_waits_for_something_without_an_end_shows_only_the_time_reserved_for_it() -> None:
+    """The one before it was put off."""
+    waits = replace(plans.line(105, "Сварщик", plans.person(7), (at(25, 9), at(25, 13))), after=0, is_uncertain=True)
+    page = Parser(plan_page.to_html([plans.order("1", [waits])], [], CALENDAR, [], plan_page.Filters(), VIEW))
+    assert ["Сварщик: Иван Петров, not known when, not begun"] == [
+        t.strip() for t in page.texts_of("ol", "li") if t.strip(" ,")
+    ]
+    looks = [attrs["class"] for tag, attrs in page.tags if tag == "a" and (attrs.get("class") or "").startswith("bar")]
+    assert ["bar at_risk"] == looks
+
+
 def test_a_customer_cannot_write_markup() -> None:
     """Nor a number, a position, a name."""
     bad = '"><script>alert(1)</script>'
