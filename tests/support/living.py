@@ -540,20 +540,21 @@ class LivingPlant:
     def compare(self) -> None:
         """`orders`, each order sent again, and `load` agree with the model."""
         model = self.model()
-        self.compare_orders(model)
-        self.compare_promises(model)
+        ready = self.compare_orders(model)
+        self.compare_promises(model, ready)
         self.compare_load(model)
         self.compare_today()
 
-    def compare_orders(self, model: MinutePlant) -> None:
-        """All orders as they stand."""
+    def compare_orders(self, model: MinutePlant) -> dict[int | None, datetime | None]:
+        """All orders as they stand. Returns when tasks are ready, by id."""
         listing = orders.list_orders(self.tools, self.rules, states=orders.STATES)
         for standing in listing.orders:
             expected = model.stands(model.orders[standing.row.id])
             answer = Stands(standing.state, standing.done, standing.of, minute(standing.finish), standing.late_s // 60)
             assert expected == answer, self.story(standing.row.id, expected, answer, *self.lanes(model))
+        return {line.row.task_id: line.ready for standing in listing.orders for line in standing.lines}
 
-    def compare_promises(self, model: MinutePlant) -> None:
+    def compare_promises(self, model: MinutePlant, ready: dict[int | None, datetime | None]) -> None:
         """Orders sent again alone, and all together; nothing is written."""
         open_ = [
             sent.order
@@ -563,10 +564,13 @@ class LivingPlant:
         ]
         if not open_:
             return
-        for sent in self.chance.sample(open_, min(3, len(open_))):
-            self.check_answer(assign.orders([sent], self.tools, self.rules, dry_run=True)[0], model)
-        for result in assign.orders(open_, self.tools, self.rules, dry_run=True):
+        alone = self.chance.sample(open_, min(3, len(open_)))
+        results = [assign.orders([sent], self.tools, self.rules, dry_run=True)[0] for sent in alone]
+        for result in results + assign.orders(open_, self.tools, self.rules, dry_run=True):
             self.check_answer(result, model)
+            lines = result.tasks[: len(self.sent[result.id].order.lines)]
+            said = {task.task_id: task.ready for task in lines}
+            assert said == {id_: ready.get(id_) for id_ in said}, self.story(result.id, said, *self.lanes(model))
 
     def compare_load(self, model: MinutePlant) -> None:
         """Everybody's open work, first free moment and days."""
