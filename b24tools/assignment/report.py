@@ -43,6 +43,7 @@ class Bottleneck:
 
     In working seconds: `wait_s` from when it could have begun until its person has time for it,
     `work_s` from then to its end. `away_until`: the last day of an absence that takes half of that or more.
+    `planned_later`: for most of the wait its person has time, and only the plan is so late.
     """
 
     position: str
@@ -50,6 +51,7 @@ class Bottleneck:
     work_s: int
     person: str | None = None
     away_until: date | None = None
+    planned_later: bool = False
 
 
 @dataclass(frozen=True)

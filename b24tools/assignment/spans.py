@@ -188,12 +188,13 @@ class Spans:
         while last is not None:
             person_id = last.responsible[0] if last.responsible else 0
             could, span = max(last.not_before or self.now, self.now), spans.get(last.item.key, (self.now, self.now))
-            operations.append(self._weigh(last.item.line.position, person_id, could, span))
+            number = last.choice.number if last.choice else last.task.id if last.task else 0
+            operations.append(self._weigh(last.item.line.position, person_id, could, span, number))
             last = last.after
         return max(operations, key=lambda operation: operation.wait_s + operation.work_s, default=None)
 
-    def _weigh(self, position: str, person_id: int, could: datetime, span: Interval) -> Bottleneck:
-        """Return how long an operation waits that could begin then, and how long it takes."""
+    def _weigh(self, position: str, person_id: int, could: datetime, span: Interval, number: int = 0) -> Bottleneck:
+        """Return how long what lies by this number in the lane waits if it could begin then, and how long it takes."""
         timeline = Timeline(self.workload.calendar_of(person_id), (), self.workload.now)
         could = self.calendar.round_up(could, self.rules.step_s)
         wait_s, work_s = wait_and_work(timeline, could, span)
@@ -201,7 +202,8 @@ class Spans:
         lost = find_absences(timeline, (could, span[1]), away, wait_s + work_s)
         person = self.people.get(person_id)
         until = _last_day(max(end for __, end in lost), self.calendar) if lost else None
-        return Bottleneck(position, wait_s, work_s, person.name if person else None, until)
+        others_s, idle_s = self.workload.wait_of(person_id, number, could)
+        return Bottleneck(position, wait_s, work_s, person.name if person else None, until, idle_s > others_s)
 
 
 def _last_day(end: datetime, calendar: WorkCalendar) -> date:

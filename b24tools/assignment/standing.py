@@ -34,10 +34,10 @@ from b24tools.store.orders import ENDED_CANCELLED, LedgerTask, OrderRow
 MIDNIGHT = timedelta(microseconds=1)  # an end at 00:00 belongs to the day before
 
 OPEN, AT_RISK, LATE, OVER = "open", "at_risk", "late", "done"
-# Why an order is not done sooner: the person is away, gone, or has other work before; the task is behind its plan,
-# deferred by somebody, with somebody outside production, whose time is not planned, was moved by hand, is not on the
-# portal any more, not made yet, or simply takes that long
-AWAY, GONE, BUSY, BEHIND, DEFERRED = "away", "gone", "busy", "behind", "deferred"
+# Why an order is not done sooner: the person is away, gone, or has other work before; the task is planned later than
+# that person has time, behind its plan, deferred by somebody, with somebody outside production, whose time is not
+# planned, was moved by hand, is not on the portal any more, not made yet, or simply takes that long
+AWAY, GONE, BUSY, PLANNED, BEHIND, DEFERRED = "away", "gone", "busy", "planned", "behind", "deferred"
 OUTSIDE, MOVED = "outside", "moved"
 MISSING, UNWRITTEN, WORK = "missing", "unwritten", "work"
 
@@ -49,7 +49,7 @@ class LineStanding:
     `after`: the number, in the order, of the line that it has to wait for. `is_uncertain`: nobody knows until when, and
     `span` is only the time that is reserved for it. `was_over`: nothing was left to do of its order before, or 1C says
     so: then it does not matter that the task is not there any more. `is_cancelled`: 1C has cancelled the order.
-    `is_next`: its person has nothing to do before it. `absences`: of the person, from now on.
+    `lies_as`: by which number it lies in the lane, if not its task's. `absences`: of the person, from now on.
     """
 
     row: LedgerTask
@@ -61,7 +61,7 @@ class LineStanding:
     is_uncertain: bool = False
     was_over: bool = False
     is_cancelled: bool = False
-    is_next: bool = False
+    lies_as: int | None = None
     absences: tuple[Interval, ...] = ()
 
     @property
@@ -243,9 +243,8 @@ def stand_as_planned(
         )
         if not (line.span or line.is_done or line.is_deferred):
             return None
-        number = plan.choice.number if plan.choice else task.id
-        is_next = _is_next(planner.workload, task.responsible_id, number)
-        lines.append(replace(line, away=_lost(planner.workload, line), is_next=is_next))
+        number = plan.choice.number if plan.choice else None
+        lines.append(replace(line, away=_lost(planner.workload, line), lies_as=number))
     lines = _link(lines, list_stages([line.row for line in lines], planner.rules))
     lines = [_see_absence(line, planner.portal, planner.now) for line in lines]
     return _stand(order, lines, planner.workload, planner.rules, planner.now)
@@ -308,15 +307,7 @@ def _let_wait(
     )
     lines_by_order = {}
     for id_, lines in read.items():
-        spans = [
-            replace(
-                line,
-                span=_span(workload, line),
-                away=_lost(workload, line),
-                is_next=line.task is not None and _is_next(workload, line.task.responsible_id, line.task.id),
-            )
-            for line in lines
-        ]
+        spans = [replace(line, span=_span(workload, line), away=_lost(workload, line)) for line in lines]
         lines_by_order[id_] = _link(spans, stages[id_])
     return lines_by_order
 
@@ -357,12 +348,6 @@ def _lost(workload: Workload, line: LineStanding) -> tuple[Interval, ...]:
     if line.task is None or line.is_done:
         return ()
     return workload.lost_under_absences(line.task.responsible_id, line.task.id)
-
-
-def _is_next(workload: Workload, person_id: int, task_id: int) -> bool:
-    """Whether nothing stands before a task in the lane of its person."""
-    span = workload.spans(person_id).get(task_id)
-    return span is not None and span[0] == 0
 
 
 def _see_absence(line: LineStanding, portal: PortalState, now: datetime) -> LineStanding:
@@ -422,7 +407,9 @@ def _find_hold_up(
     else:
         taken = [_wait_and_work(line, lines, workload, rules, now) for line in chain]
         operation, (wait_s, work_s, away) = max(zip(chain, taken, strict=True), key=lambda pair: sum(pair[1][:2]))
-        reason = AWAY if away else BUSY if wait_s >= work_s and not operation.is_next else WORK
+        reason = AWAY if away else WORK
+        if not away and wait_s >= work_s:
+            reason = _name_wait(operation, workload, _could_begin(operation, lines, workload, rules, now)) or WORK
     name = operation.person.name if operation.person else None
     end = max(end for _start, end in away) if reason == AWAY else None
     until = (end - MIDNIGHT).astimezone(workload.calendar.zone).date() if end else None
@@ -438,12 +425,26 @@ def _wait_and_work(
     """
     if line.task is None or line.span is None:
         return 0, 0, ()
-    before = lines[line.after].span if line.after is not None else None
-    could = max(filter(None, (now, line.accepted, before and before[1])))
+    could = _could_begin(line, lines, workload, rules, now)
     timeline = workload.usual_line(line.task.responsible_id, now)
-    could = workload.calendar.round_up(could, rules.step_s)
     wait_s, work_s = wait_and_work(timeline, could, line.span)
     return wait_s, work_s, find_absences(timeline, (could, line.span[1]), line.absences, wait_s + work_s)
+
+
+def _could_begin(
+    line: LineStanding, lines: Sequence[LineStanding], workload: Workload, rules: Rules, now: datetime
+) -> datetime:
+    """Return from when on an operation waits for nothing but its person and its slot."""
+    before = lines[line.after].span if line.after is not None else None
+    return workload.calendar.round_up(max(filter(None, (now, line.accepted, before and before[1]))), rules.step_s)
+
+
+def _name_wait(line: LineStanding, workload: Workload, since: datetime) -> str | None:
+    """Say for what an operation waits most from then on: other work of its person, or only its slot."""
+    if line.task is None:
+        return None
+    others_s, idle_s = workload.wait_of(line.task.responsible_id, line.lies_as or line.task.id, since)
+    return PLANNED if idle_s > others_s else BUSY if others_s else None
 
 
 class _Verdict(NamedTuple):
@@ -490,7 +491,8 @@ def _judge(line: LineStanding, lines: Sequence[LineStanding], workload: Workload
         return _Verdict(late_s, BEHIND)
     if late_s <= 0:
         return _Verdict(late_s, WORK)
-    if before is not None:
-        return _Verdict(late_s, BUSY if worked(span[0]) > worked(could) else WORK)
-    is_behind = task.start is not None and task.start < now
-    return _Verdict(late_s, BUSY if not line.is_next else BEHIND if is_behind else WORK)
+    since = could if before is not None else max(filter(None, (now, line.accepted, task.start)))
+    if _name_wait(line, workload, since) == BUSY:
+        return _Verdict(late_s, BUSY)
+    is_behind = before is None and task.start is not None and task.start < now
+    return _Verdict(late_s, BEHIND if is_behind else WORK)

@@ -138,9 +138,10 @@ def _describe_bottleneck(order: OrderResult) -> str:
         name = _("{name} (away until {day})").format(name=name, day=format_date(bottleneck.away_until))
     work = _("{hours} of working time").format(hours=format_work(bottleneck.work_s))
     if bottleneck.wait_s:
-        work = _("{wait} of working time until {name} is free for it, then {hours}").format(
-            wait=format_work(bottleneck.wait_s), name=name, hours=format_work(bottleneck.work_s)
-        )
+        work = _("{wait} of working time until {name} is free for it, then {hours}")
+        if bottleneck.planned_later:
+            work = _("{wait} of working time until its plan begins, though {name} has time sooner, then {hours}")
+        work = work.format(wait=format_work(bottleneck.wait_s), name=name, hours=format_work(bottleneck.work_s))
     elif bottleneck.away_until:
         work = f"{work}, {name}"
     if not order.promise.late_s:

@@ -205,6 +205,7 @@ def describe_hold_up(held: HoldUp, today: date | None = None) -> str:
         standing.AWAY: _("{name} is away until {day}"),
         standing.GONE: _("{name} does not work there any more"),
         standing.BUSY: _("{name} has other work first"),
+        standing.PLANNED: _("it is planned later than {name} has time for it"),
         standing.BEHIND: _("{name} is behind the plan"),
         standing.DEFERRED: _("the task of {name} is deferred"),
         standing.OUTSIDE: _("the task was given to somebody outside production: when it is done is not known"),

@@ -248,6 +248,22 @@ class Workload:
         """Return the absences under which working time of the task's slot is lost."""
         return self._lane(worker_id).absences_over(task_id) if worker_id in self._workers else ()
 
+    def wait_of(self, worker_id: int, task_id: int, since: datetime) -> tuple[int, int]:
+        """Return how long a task waits from then on for other work of its person, and how long only for its slot.
+
+        In working seconds of the person: by the latter it could be done sooner if it did not have that slot.
+        """
+        if self.find(worker_id, task_id) is None:
+            return 0, 0
+        lane = self._lane(worker_id)
+        (start, end), position = lane.layout.spans[task_id], lane.time.line.worked(since)
+        with self.trial():
+            task = self.take_out(worker_id, task_id)
+            sooner_s = end - lane.layout.gap_end(task.remaining_s, position) if task else 0
+        wait_s = max(0, start - position)
+        idle_s = min(wait_s, max(0, sooner_s))
+        return wait_s - idle_s, idle_s
+
     def rate_of(self, worker_id: int) -> Fraction:
         """Return how much work a person does in an hour."""
         worker = self._workers.get(worker_id)

@@ -50,6 +50,7 @@ def make_examples(today: date) -> dict[str, Any]:
             "work_s": 13200,
             "person": "Павел Исаев",
             "away_until": None,
+            "planned_later": False,
         },
     }
     standing = {

@@ -23,7 +23,9 @@ OrderOutcome = TypeAliasType(
 OrderState = TypeAliasType("OrderState", Literal["open", "at_risk", "late", "done"])
 HoldUpReason = TypeAliasType(
     "HoldUpReason",
-    Literal["away", "gone", "busy", "behind", "deferred", "outside", "moved", "missing", "unwritten", "work"],
+    Literal[
+        "away", "gone", "busy", "planned", "behind", "deferred", "outside", "moved", "missing", "unwritten", "work"
+    ],
 )
 TaskStatus = TypeAliasType(
     "TaskStatus",
@@ -117,10 +119,11 @@ class OrderBottleneck(Shape):
     """The operation that takes longest of those that decide when the order is ready; all in working time."""
 
     position: str = about("The position that does it, as 1C names it.")
-    wait_s: int = about("Seconds until somebody has time for it.")
+    wait_s: int = about("Seconds until somebody has time for it, or until its plan begins.")
     work_s: int = about("Seconds from then to its end.")
     person: str | None = about("The name of whoever has it.")
     away_until: date | None = about("The last day of an absence that takes half of this time or more.")
+    planned_later: bool = about("Whether its person has time for most of that wait, and only its plan is so late.")
 
 
 class AssignedOrder(Shape):

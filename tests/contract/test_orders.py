@@ -23,6 +23,7 @@ from b24tools.assignment.standing import (
     MISSING,
     MOVED,
     OUTSIDE,
+    PLANNED,
     UNWRITTEN,
     WORK,
     HoldUp,
@@ -111,7 +112,7 @@ def test_the_tables(story: tuple[Works, list[int]], language: str) -> None:
 
 def test_every_reason_has_its_words_and_its_code() -> None:
     """With the person's name, and the last day of the absence."""
-    reasons = (AWAY, GONE, BUSY, BEHIND, DEFERRED, OUTSIDE, MOVED, MISSING, UNWRITTEN, WORK)
+    reasons = (AWAY, GONE, BUSY, PLANNED, BEHIND, DEFERRED, OUTSIDE, MOVED, MISSING, UNWRITTEN, WORK)
     held = [HoldUp("Сварщик", "Павел Исаев", reason, date(2026, 11, 30)) for reason in reasons]
     texts = [render_orders.describe_hold_up(one, date(2026, 11, 23)) for one in held]
     other = [render_orders.describe_hold_up(held[0], today) for today in (date(2025, 12, 23), None)]
@@ -120,6 +121,7 @@ def test_every_reason_has_its_words_and_its_code() -> None:
         "Сварщик - Павел Исаев is away until 30.11",
         "Сварщик - Павел Исаев does not work there any more",
         "Сварщик - Павел Исаев has other work first",
+        "Сварщик - it is planned later than Павел Исаев has time for it",
         "Сварщик - Павел Исаев is behind the plan",
         "Сварщик - the task of Павел Исаев is deferred",
         "Сварщик - the task was given to somebody outside production: when it is done is not known",

@@ -52,7 +52,14 @@ ORDER = {
     "late_s": 0,
     "late_work_s": 0,
     "promise": "2026-11-23",
-    "bottleneck": {"position": "Сварщик", "wait_s": 0, "work_s": 3600, "person": "Павел Исаев", "away_until": None},
+    "bottleneck": {
+        "position": "Сварщик",
+        "wait_s": 0,
+        "work_s": 3600,
+        "person": "Павел Исаев",
+        "away_until": None,
+        "planned_later": False,
+    },
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from b24tools.assignment.report import Bottleneck
 from b24tools.assignment.standing import HoldUp, Standings, read_standings
 from tests.support.orders import MOSCOW, Works, order, rules
 
@@ -247,3 +248,35 @@ def test_a_task_that_somebody_has_put_later_holds_it_up(works: Works, people: di
     move(23, 15)
     works.clock.now = at(24, 9)
     assert ("at_risk", 0, at(24, 15), HoldUp("Раскрой", "Иван Раскрой", "behind")) == shown(works)["1"]
+
+
+def test_who_has_nothing_else_to_do_is_not_busy(works: Works, people: dict[str, int]) -> None:
+    """The order before was cancelled, and 1C wants this one sooner: it lies where it lay. `assign` says it, too."""
+    send(works, 1, ("Раскрой", 1440))
+    send(works, 2, ("Раскрой", 480))
+
+    def look(number: int, minutes: float) -> tuple[HoldUp | None, Any]:
+        sent = order([("Раскрой", minutes)], id=f"order-{number}", number=str(number), wanted=at(23))
+        promise = works.assign(sent, route=ROUTE)[0].promise
+        return shown(works)[str(number)][3], promise and promise.bottleneck
+
+    busy, planned = (HoldUp("Раскрой", "Иван Раскрой", reason) for reason in ("busy", "planned"))
+    waits = "Раскрой", 24 * 3600, 8 * 3600, "Иван Раскрой", None
+    assert (busy, Bottleneck(*waits)) == look(2, 480)
+    send(works, 1, ("Раскрой", 1440), called_off=True)
+    assert (planned, Bottleneck(*waits, planned_later=True)) == look(2, 480)
+    send(works, 3, ("Раскрой", 900))  # nine hours are left before it
+    assert (busy, Bottleneck(*waits)) == look(2, 480)
+
+
+def test_a_plan_that_an_operation_before_it_does_not_need_is_not_other_work(
+    works: Works, people: dict[str, int]
+) -> None:
+    """The cutter has begun a day sooner: the assembler has time until the plan."""
+    send(works, 1, ("Раскрой", 480))
+    cut, _assembled = send(works, 2, ("Раскрой", 60), ("Сборка", 120), wanted=at(23))
+    works.clock.now = at(23, 9)
+    works.portal.act("tasks.task.start", {"taskId": cut}, user_id=1)
+    assert ("late", 0, at(24, 12), HoldUp("Сборка", "Иван Сборка", "planned")) == shown(works)["2"]
+    send(works, 3, ("Сборка", 420))
+    assert ("late", 0, at(24, 12), HoldUp("Сборка", "Иван Сборка", "busy")) == shown(works)["2"]
