@@ -49,7 +49,7 @@ class NamedPeople:
     def describe_vacancy(self, position: str, match: Match) -> str:
         """Say why there is no one for the work of a position."""
         if match.barred:
-            names = ", ".join(person.name for person in match.barred)
+            names = ", ".join(person.shown for person in match.barred)
             return _('people.json gives "{position}" to none of its people: {names}').format(
                 position=position, names=names
             )

@@ -34,7 +34,7 @@ from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import DONE, Person, Status, Task
-from b24tools.core.names import read_visibly, same_name
+from b24tools.core.names import mark_namesakes, read_visibly, same_name
 from b24tools.core.org_structure import Match
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
@@ -70,7 +70,7 @@ class Planner:
         self.staff = self.company.staff
         self._taken: set[int] = set()
         self._open = {task.id: task for task in self.portal.open}
-        self._people = {**self.staff.people, **self.portal.people}
+        self._people = mark_namesakes([*self.staff.people.values(), *self.portal.people.values()])
         self._named = NamedPeople(self.staff, self.portal, self._people, self.rules.fallback_user)
         self._workload = workload_of(
             self._people.values(),
@@ -173,7 +173,7 @@ class Planner:
             work_s=self.rules.work_s(item.line.position, estimate_s),
             department=match.departments[0] if match.departments else None,
             inside=frozenset(person.id for person in match.people),
-            barred=tuple(person.name for person in match.barred),
+            barred=tuple(person.shown for person in match.barred),
             nearest=match.nearest,
             not_before=not_before,
             after=after,
@@ -241,7 +241,7 @@ class Planner:
             others=item.others,
             is_trusted=step.todo is Todo.CHANGE,
             waits=step.waits,
-            responsible=(task.responsible_id, self._name_of(task)),
+            responsible=(task.responsible_id, self._name_of(task, alone=True)),
             start=task.start,
             end=task.end,
             deadline=task.deadline,
@@ -316,7 +316,7 @@ class Planner:
         if not person.active:
             return plan.warn(
                 _("{name} does not work there any more: task {id} waits for somebody else"),
-                name=person.name,
+                name=person.shown,
                 id=task.id,
             )
         if known and same_name(known.position) != same_name(line.position):
@@ -324,7 +324,7 @@ class Planner:
                 _('1C calls the position "{new}" now; the task was given to {name} as "{old}"'),
                 new=line.position,
                 old=known.position,
-                name=person.name,
+                name=person.shown,
             )
         elif (
             match.people
@@ -334,13 +334,13 @@ class Planner:
         ):
             plan = plan.warn(
                 _('{name} does not hold the position "{position}" any more'),
-                name=person.name,
+                name=person.shown,
                 position=line.position,
             )
         for away in self._workload.lost_under_absences(person.id, task.id):
             plan = plan.warn(
                 _("{name} is away {days}, when the task is planned: it is counted as work after that"),
-                name=person.name,
+                name=person.shown,
                 days=self._days(away),
             )
         return plan
@@ -468,7 +468,8 @@ class Planner:
         winner = next(candidate for candidate in choice.candidates if candidate.chosen)
         for away in winner.absent:
             if choice.start < away[0] and away[1] < choice.finish:
-                plan = plan.warn(_("the work is torn: {name} is away {days}"), name=winner.name, days=self._days(away))
+                name = self._people[winner.id].shown
+                plan = plan.warn(_("the work is torn: {name} is away {days}"), name=name, days=self._days(away))
         project_end = self.portal.project_end
         if project_end and choice.finish > project_end + timedelta(days=1):
             plan = plan.warn(
@@ -565,9 +566,10 @@ class Planner:
         """Say which department or person the order names without meaning one that is on the portal."""
         return self._named.list_unmatched(order)
 
-    def _name_of(self, task: Task) -> str:
+    def _name_of(self, task: Task, *, alone: bool = False) -> str:
         person = self._people.get(task.responsible_id)
-        return person.name if person else task.responsible_name or f"#{task.responsible_id}"
+        name = person and (person.name if alone else person.shown)
+        return name or task.responsible_name or f"#{task.responsible_id}"
 
     def _text(self, moment: datetime | None) -> str:
         """A date for the portal: with an offset, because without one it would mean the server's zone."""

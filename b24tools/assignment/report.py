@@ -18,7 +18,8 @@ COMPLETED = "completed"
 class TaskResult:
     """One line of an order. `outcome`: created, updated, unchanged, adopted, completed, planned or failed.
 
-    `end`: as it is planned on the portal; `ready`: when it will be done, where that is known.
+    `end`: as it is planned on the portal; `ready`: when it will be done, where that is known. `person`: whose it is,
+    as texts have the name.
     """
 
     position: str
@@ -26,6 +27,7 @@ class TaskResult:
     task_id: int | None = None
     title: str = ""
     responsible: tuple[int, str] | None = None
+    person: str = ""
     department: tuple[int, str] | None = None
     start: datetime | None = None
     end: datetime | None = None

@@ -135,7 +135,7 @@ class Spans:
         if not self.is_with_leaver(task):
             return _("the task was given to somebody outside production: when it is done is not known")
         text = _("{name} does not work there any more: task {id} waits for somebody else")
-        return text.format(name=self.people[task.responsible_id].name, id=task.id)
+        return text.format(name=self.people[task.responsible_id].shown, id=task.id)
 
     def _span_outside(self, plan: PlannedTask, task: Task) -> Interval:
         """The span of a task that will be renewed: as planned, or now."""
@@ -203,7 +203,7 @@ class Spans:
         person = self.people.get(person_id)
         until = _last_day(max(end for __, end in lost), self.calendar) if lost else None
         others_s, idle_s = self.workload.wait_of(person_id, number, could)
-        return Bottleneck(position, wait_s, work_s, person.name if person else None, until, idle_s > others_s)
+        return Bottleneck(position, wait_s, work_s, person.shown if person else None, until, idle_s > others_s)
 
 
 def _last_day(end: datetime, calendar: WorkCalendar) -> date:

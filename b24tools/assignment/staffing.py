@@ -64,7 +64,7 @@ def _find_odd_names(staff: Staff, rules: Rules) -> list[str]:
         if not (person and person.active) and number not in {rules.fallback_user, *rules.pins.values()}:
             texts.append(_("people.json: no active person of the production has the id {id}").format(id=number))
             continue
-        name = person.name if person else f"#{number}"
+        name = person.shown if person else f"#{number}"
         for key, listed in (("only", terms.only), ("never", terms.never)):
             for position in listed:
                 if same_name(position) not in known:

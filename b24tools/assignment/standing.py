@@ -25,6 +25,7 @@ from b24tools.assignment.waiting import list_stages
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.i18n import _
 from b24tools.core.models import DONE, Person, Status, Task
+from b24tools.core.names import mark_namesakes
 from b24tools.core.timestamps import from_text, to_text
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, WorkCalendar
 from b24tools.scheduling.lane import StagedTask
@@ -191,7 +192,7 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
     tools.directory.remember_date_order(portal.date_order)
     calendar, warnings = working_hours(company, rules)
     now = tools.clock.now()
-    people = {**company.staff.people, **portal.people}
+    people = mark_namesakes([*company.staff.people.values(), *portal.people.values()])
     ours = tools.store.orders.our_tasks([task.id for task in portal.open])
     lines: dict[str, list[LedgerTask]] = {}
     for row in rows.values():
@@ -254,7 +255,7 @@ def stand_with(
     standings: Standings, workload: Workload, tasks: Mapping[int, Task], rules: Rules
 ) -> tuple[OrderStanding, ...]:
     """Tell how the same orders stand over another workload, with these tasks as b24tools moves them."""
-    people = {**standings.company.staff.people, **standings.portal.people}
+    people = mark_namesakes([*standings.company.staff.people.values(), *standings.portal.people.values()])
 
     def change(line: LineStanding) -> LineStanding:
         if line.task is None or (task := tasks.get(line.task.id)) is None:
@@ -410,7 +411,7 @@ def _find_hold_up(
         reason = AWAY if away else WORK
         if not away and wait_s >= work_s:
             reason = _name_wait(operation, workload, _could_begin(operation, lines, workload, rules, now)) or WORK
-    name = operation.person.name if operation.person else None
+    name = operation.person.shown if operation.person else None
     end = max(end for _start, end in away) if reason == AWAY else None
     until = (end - MIDNIGHT).astimezone(workload.calendar.zone).date() if end else None
     return HoldUp(operation.row.position, name, reason, until)

@@ -18,6 +18,7 @@ from b24tools.core.names import (
     describe_foreign_letters,
     find_people,
     find_person,
+    mark_namesakes,
     nearest_person,
     read_id,
     same_name,
@@ -77,7 +78,7 @@ def choose_team(standings: Standings, excluded: Collection[int], name: str | Non
 
 def warn_of_leavers(standings: Standings, team: Team) -> list[str]:
     """Say who has left and still has tasks of orders, which no list of these people shows; nothing of one person."""
-    people = {**standings.company.staff.people, **standings.portal.people}
+    people = mark_namesakes([*standings.company.staff.people.values(), *standings.portal.people.values()])
     warnings = []
     for person in people.values() if team.person is None else ():
         tasks = [] if person.active else standings.workload.spans(person.id)
@@ -90,7 +91,7 @@ def warn_of_leavers(standings: Standings, team: Team) -> list[str]:
                 "`b24tools replan` gives others what is not begun",
                 count,
             )
-            warnings.append(text.format(name=person.name, n=count))
+            warnings.append(text.format(name=person.shown, n=count))
     return warnings
 
 

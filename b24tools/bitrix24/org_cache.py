@@ -188,7 +188,7 @@ class OrgCache:
         if people is None:
             fresh = True
             homes = list(Staff(departments, (), root.id).below(root.id))
-            people = [asdict(person) for person in queries.fetch_people_of(self._client, homes)]
+            people = [_to_row(person) for person in queries.fetch_people_of(self._client, homes)]
             self._set("staff", people, root.id)
             people = self._get("staff", root.id) or people  # the very ones that are read next, see `_make_staff`
         return OrgData(
@@ -342,6 +342,12 @@ class _Disk(diskcache.JSONDisk):  # type: ignore[misc] # it ships no types
 @lru_cache(maxsize=8)  # `serve` reads the same people for each order
 def _decode(packed: bytes) -> Any:
     return json.loads(zlib.decompress(packed))
+
+
+def _to_row(person: Person) -> dict[str, Any]:
+    row = asdict(person)
+    del row["has_namesake"]  # that goes by who else is known
+    return row
 
 
 _made: list[tuple[Any, tuple[Any, ...], Staff]] = []  # the last one, with what it was made of

@@ -26,7 +26,7 @@ def print_chart(order: OrderStanding, calendar: WorkCalendar, now: datetime, scr
     rows: list[list[Cell]] = []
     for line in order.lines:
         chart = " ".join(_draw(line, calendar, day) for day in days)
-        person = line.person.name if line.person else ""
+        person = line.person.shown if line.person else ""
         rows.append([line.row.position, person, chart if screen.has_unicode else chart.translate(PLAIN)])
     screen.print_table([Column(_("Position")), Column(_("Person")), Column(heading)], rows)
 

@@ -214,10 +214,12 @@ def _write(
 def _read_work(tools: Tools, rules: Rules, person_id: int | None) -> list[tuple[str, list[Work]]]:
     """Read what people still do today, by name; of all of the production without a person."""
     from b24tools.jobs.today import read_today
+    from b24tools.render.formats import tell_apart
     from b24tools.render.messages import Work
 
-    work = []
-    for work_list in read_today(tools, rules).lists:
+    work, lists = [], read_today(tools, rules).lists
+    names = tell_apart((work_list.person.id, work_list.person.name) for work_list in lists)
+    for work_list in lists:
         jobs: dict[int, Work] = {}
         for job in work_list.jobs if person_id in (None, work_list.person.id) else ():
             customer = (job.order.customer if job.order else None) or ""
@@ -225,7 +227,7 @@ def _read_work(tools: Tools, rules: Rules, person_id: int | None) -> list[tuple[
             start = known.start if known else job.slot.start
             jobs[job.task.id] = Work(job.task.id, job.task.title, customer, start, job.slot.end)
         if jobs:
-            work.append((work_list.person.name, list(jobs.values())))
+            work.append((names[work_list.person.id], list(jobs.values())))
     return sorted(work)
 
 

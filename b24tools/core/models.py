@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from typing import NamedTuple
@@ -33,7 +33,10 @@ DONE = (Status.AWAITS_CONTROL, Status.COMPLETED, Status.DECLINED)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An employee. `department_ids` in the portal's order: the first is the one shown. `email`: "" where unknown."""
+    """An employee. `department_ids` in the portal's order: the first is the one shown. `email`: "" where unknown.
+
+    `has_namesake`: somebody else among those who are known has the same name.
+    """
 
     id: int
     first_name: str
@@ -42,11 +45,17 @@ class Person:
     active: bool
     department_ids: tuple[int, ...]
     email: str = ""
+    has_namesake: bool = field(default=False, compare=False)
 
     @property
     def name(self) -> str:
         """Given name and surname, as Bitrix24 shows them."""
         return f"{self.first_name} {self.last_name}".strip() or f"#{self.id}"
+
+    @property
+    def shown(self) -> str:
+        """The name as texts have it: where somebody else has the same one, with the id."""
+        return f"{self.name} (#{self.id})" if self.has_namesake else self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 
 from b24tools.core import errors
@@ -103,6 +105,16 @@ def nearest_name(name: str, names: Iterable[str], cutoff: float = _NEAR) -> str 
 def hint_nearest(nearest: str | None, otherwise: str) -> str:
     """Return a hint with the nearest name, where there is one near enough."""
     return _('The nearest name is "{nearest}".').format(nearest=nearest) if nearest else otherwise
+
+
+def mark_namesakes(people: Iterable[Person]) -> dict[int, Person]:
+    """Return people by id, of whom texts show the ids where several have one name; the last one of an id counts."""
+    by_id = {person.id: person for person in people}
+    shared = {name for name, count in Counter(person.name for person in by_id.values()).items() if count > 1}
+    for id_, person in by_id.items():
+        if person.has_namesake != (person.name in shared):
+            by_id[id_] = replace(person, has_namesake=person.name in shared)
+    return by_id
 
 
 def list_spellings(people: Iterable[Person]) -> dict[str, str]:

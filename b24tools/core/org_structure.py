@@ -10,7 +10,7 @@ from itertools import chain
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Department, Person
-from b24tools.core.names import describe_foreign_letters, nearest_name, read_id, same_name
+from b24tools.core.names import describe_foreign_letters, mark_namesakes, nearest_name, read_id, same_name
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Staff:
     ) -> None:
         self.positions = positions or Positions()
         self.departments: Mapping[int, Department] = {department.id: department for department in departments}
-        self.people: Mapping[int, Person] = {person.id: person for person in people}
+        self.people: Mapping[int, Person] = mark_namesakes(people)
         self.root_id = root_id
         self._children: dict[int | None, list[int]] = {}
         for department in self.departments.values():

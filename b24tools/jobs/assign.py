@@ -441,6 +441,7 @@ class _Run:
         tasks = [replace(plan.to_result(dry_run=self._dry_run), ready=planner.spans.ready_of(plan)) for plan in mine]
         left, others = find_left(order, mine, portal, rows)
         tasks += [_report_left(*pair) for pair in (*left, *others)]
+        tasks = [_with_person(task, planner) for task in tasks]
         warnings = [
             *order.warnings,
             *self._warnings,
@@ -576,6 +577,11 @@ def _with_deadline_as_sent(row: LedgerTask, task: Task | None) -> LedgerTask:
     if task is None or task.deadline is None or under_way != task.deadline.isoformat():
         return row
     return replace(row, deadline=task.deadline)
+
+
+def _with_person(task: TaskResult, planner: Planner) -> TaskResult:
+    person = planner.people.get(task.responsible[0]) if task.responsible else None
+    return replace(task, person=person.shown) if person else task
 
 
 def _report_left(position: str, task: Task) -> TaskResult:

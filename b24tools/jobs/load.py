@@ -94,4 +94,4 @@ def _remark_homes(staff: Staff, department: Department, person: Person) -> str:
         return ""
     text = _('{name} is counted in "{department}" and belongs to {others}, too')
     names = ", ".join(map(quote, others))
-    return text.format(name=person.name, department=department.name, others=names)
+    return text.format(name=person.shown, department=department.name, others=names)

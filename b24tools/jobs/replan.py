@@ -19,7 +19,7 @@ from b24tools.assignment.tools import Tools
 from b24tools.core import errors
 from b24tools.core.i18n import _, quote
 from b24tools.core.models import Task
-from b24tools.core.names import find_person
+from b24tools.core.names import find_person, mark_namesakes
 from b24tools.scheduling.lane import OpenTask
 from b24tools.scheduling.workload import Workload
 from b24tools.store.history import CUT, Entry
@@ -47,9 +47,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Place:
-    """Whose an operation is, and when."""
+    """Whose an operation is, and when. `person`: the name as texts have it."""
 
     responsible: tuple[int, str]
+    person: str
     start: datetime | None
     end: datetime | None
 
@@ -138,7 +139,7 @@ class _Run:
         self._standings = read_standings(tools, rules, orders)
         self._settled = replan_writes.settle_moves(store, rows.values(), self._standings.portal, self._standings.now)
         standings = self._standings
-        self._people = {**standings.company.staff.people, **standings.portal.people}
+        self._people = mark_namesakes([*standings.company.staff.people.values(), *standings.portal.people.values()])
         without = find_person(request.without, self._people.values()).id if request.without else None
         since, until = request.since or standings.now, request.until or standings.now + FOREVER
         self._wish = Wish(
@@ -219,7 +220,8 @@ class _Run:
         return named.describe_vacancy(row.position, replan_orders.match_position(staff, row, self._rules))
 
     def _place(self, task: OpenTask) -> Place:
-        return Place((task.responsible_id, self._name(task.responsible_id)), task.start, task.end)
+        name, person = self._name(task.responsible_id), self._people.get(task.responsible_id)
+        return Place((task.responsible_id, name), person.shown if person else name, task.start, task.end)
 
     def _name(self, user_id: int) -> str:
         return self._people[user_id].name if user_id in self._people else f"#{user_id}"
@@ -276,7 +278,7 @@ class _Run:
             "Bitrix24 does not know that {name} is away: the next replan and new orders will count on {name} again. "
             "Enter the absence in Bitrix24; b24tools plans by it."
         )
-        return [message.format(name=person.name)]
+        return [message.format(name=person.shown)]
 
     def _warn_of_other_work(self) -> list[str]:
         """Say what else whoever is to be planned without would do then: only work of orders is given to others."""
@@ -291,7 +293,7 @@ class _Run:
             return []
         message = _("{name} has other work, too, that is not of orders from 1C and stays: {tasks}")
         named = ", ".join(f"#{id_}" for id_ in sorted(ids)[:MOST_NAMED]) + (" …" if len(ids) > MOST_NAMED else "")
-        return [message.format(name=person.name, tasks=named)]
+        return [message.format(name=person.shown, tasks=named)]
 
     def _warn_of_restore(self) -> list[str]:
         orders = self._tools.store.orders
@@ -375,7 +377,7 @@ class _Run:
             "nearest": None,
             "estimate_s": task.estimate_s,
             "work_s": move.before.remaining_s,
-            "barred": [person.name for person in match.barred],
+            "barred": [person.shown for person in match.barred],
             "not_before": move.not_before,
             "after": waits_for[1].row.position if waits_for else None,
             "others": max(0, len(inside) - len(move.choice.candidates)),

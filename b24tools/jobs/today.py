@@ -157,7 +157,7 @@ def list_work(standings: Standings, team: Team, portal_url: str, day: date | Non
 def _describe_before(line: LineStanding | None) -> Before | None:
     if line is None or line.task is None:
         return None
-    person = line.person.name if line.person else line.task.responsible_name
+    person = line.person.shown if line.person else line.task.responsible_name
     return Before(line.task.id, line.row.position, person or None, line.ready)
 
 

@@ -65,8 +65,8 @@ class Why:
     `reason`: as `tender.Choice`, or "fallback". `second`: whom it would have been else,
     where there was one; `margin_s`: how much more work the chosen one could have had. `others`: how many
     more were considered, worse ones, of whom only the number was saved. `cause`: why a replan moved the task, which
-    was `moved_from` this person. `earlier`: what was decided before that, the last first. `now`: what differs from the
-    last decision by now.
+    was `moved_from` the person of this id and name. `earlier`: what was decided before that, the last first. `now`:
+    what differs from the last decision by now.
     """
 
     task_id: int
@@ -87,7 +87,7 @@ class Why:
     estimate_s: int | None = None
     barred: tuple[str, ...] = ()
     cause: str = ""
-    moved_from: str = ""
+    moved_from: tuple[int, str] | None = None
     earlier: tuple[Why, ...] = ()
     now: Now | None = None
 
@@ -125,7 +125,7 @@ def _explain(task_id: int, decision: Decision) -> Why:
         estimate_s=details.get("estimate_s"),
         barred=tuple(details.get("barred") or ()),
         cause=str(details.get("cause") or ""),
-        moved_from=str((details.get("from") or {}).get("name") or ""),
+        moved_from=(moved_from["id"], moved_from["name"]) if (moved_from := details.get("from")) else None,
     )
 
 

@@ -166,7 +166,7 @@ def _task_row(task: TaskResult, zone: ZoneInfo, portal_url: str, now: datetime, 
         deadline = f"{deadline} !", LATE
     return [
         task.position,
-        task.responsible[1] if task.responsible else "-",
+        task.person or (task.responsible[1] if task.responsible else "-"),
         format_moment(task.start, zone, now),
         format_moment(task.end, zone, now),
         deadline,

@@ -65,7 +65,7 @@ def _line_data(line: LineStanding, zone: ZoneInfo) -> dict[str, Any]:
         "position": line.row.position,
         "task_id": line.row.task_id,
         "status": STATUSES.get(task.status, str(task.status)) if task else None,
-        "responsible": {"id": task.responsible_id, "name": name_person(line)} if task else None,
+        "responsible": {"id": task.responsible_id, "name": _name_alone(line)} if task else None,
         "start": to_text(task.start, zone) if task else None,
         "end": to_text(task.end, zone) if task else None,
         "ready": to_text(line.ready, zone),
@@ -268,7 +268,11 @@ def describe_line(line: LineStanding, zone: ZoneInfo, now: datetime) -> tuple[st
 
 
 def name_person(line: LineStanding) -> str:
-    """Return whose task it is."""
+    """Return whose task it is; where several people have one name, with the id."""
+    return line.person.shown if line.person else _name_alone(line)
+
+
+def _name_alone(line: LineStanding) -> str:
     if line.person:
         return line.person.name
     return (line.task.responsible_name or f"#{line.task.responsible_id}") if line.task else ""

@@ -100,11 +100,11 @@ def describe(result: Replan) -> str:
 
 def _row(move: MoveResult, zone: ZoneInfo, portal_url: str, now: datetime, screen: Screen) -> list[Cell]:
     before, after = move.before, move.after
-    person, start = before.responsible[1], format_moment(before.start, zone, now)
+    person, start = before.person, format_moment(before.start, zone, now)
     is_staying = after is not None and after.responsible == before.responsible
     if after is not None:
         if not is_staying:
-            person = f"{person} → {after.responsible[1]}"
+            person = f"{person} → {after.person}"
         if after.start != before.start:
             start = f"{start} → {format_moment(after.start, zone, now)}"
         elif after.end != before.end:

@@ -77,6 +77,7 @@ def to_csv(today: Today, zone: ZoneInfo) -> str:
     who = [_("Date"), _("Department"), _("Person"), _("Start"), _("Finish"), _("Minutes")]
     what = [_("Order"), _("Customer"), _("Position"), _("Task"), _("Deadline"), _("Late"), _("After"), "ID"]
     rows: list[Sequence[object]] = [[*who, *what]]
+    names = tell_apart((work_list.person.id, work_list.person.name) for work_list in today.lists)
     for work_list in today.lists:
         for job in work_list.jobs:
             start, end = (moment.astimezone(zone) for moment in (job.slot.start, job.slot.end))
@@ -90,7 +91,7 @@ def to_csv(today: Today, zone: ZoneInfo) -> str:
             rows.append(
                 [
                     format_date(today.day),
-                    *map(make_inert, (work_list.department.name, work_list.person.name)),
+                    *map(make_inert, (work_list.department.name, names[work_list.person.id])),
                     f"{start:%H:%M}",
                     format_end(end, today.day),
                     job.slot.work_s // 60,

@@ -128,7 +128,12 @@ def _list_cells(person: Considered, why: Why, zone: ZoneInfo) -> list[str]:
 
 
 def _name(why: Why, person: Considered) -> str:
-    return tell_apart((candidate.id, candidate.name) for candidate in why.candidates)[person.id]
+    return _tell_apart(why)[person.id]
+
+
+def _tell_apart(why: Why) -> dict[int, str]:
+    people = {candidate.id: candidate.name for candidate in why.candidates}
+    return tell_apart([*people.items(), *([why.moved_from] if why.moved_from else [])])
 
 
 def _at(moment: datetime | None, why: Why, zone: ZoneInfo) -> str:
@@ -200,11 +205,11 @@ def _explain(why: Why, zone: ZoneInfo) -> list[str]:
     }
     moved = ""
     if why.cause:
-        moved = _("A replan moved it: {cause}.")
-        if why.moved_from != chosen.name:
+        moved, from_id = _("A replan moved it: {cause}."), why.moved_from[0] if why.moved_from else chosen.id
+        if from_id != chosen.id:
             moved = _("A replan took it from {moved_from}: {cause}.")
-        cause = describe_reason(why.cause, is_staying=why.moved_from == chosen.name)
-        values |= {"cause": cause, "moved_from": why.moved_from}
+            values["moved_from"] = _tell_apart(why)[from_id]
+        values["cause"] = describe_reason(why.cause, is_staying=from_id == chosen.id)
     sentences = [form.format(**values) for form in (moved, because[reason], waited, otherwise[reason]) if form]
     return sentences + _explain_rules(why)
 

@@ -121,7 +121,7 @@ class OrderBottleneck(Shape):
     position: str = about("The position that does it, as 1C names it.")
     wait_s: int = about("Seconds until somebody has time for it, or until its plan begins.")
     work_s: int = about("Seconds from then to its end.")
-    person: str | None = about("The name of whoever has it.")
+    person: str | None = about("The name of whoever has it; with the id where somebody else has the same name.")
     away_until: date | None = about("The last day of an absence that takes half of this time or more.")
     planned_later: bool = about("Whether its person has time for most of that wait, and only its plan is so late.")
 
@@ -155,7 +155,7 @@ class HoldUp(Shape):
     """What an order waits for."""
 
     position: str = about("The position of the operation; may be empty.")
-    person: str | None = about("Whose work it is.")
+    person: str | None = about("Whose work it is; with the id where somebody else has the same name.")
     reason: HoldUpReason = about("Why that takes its time.")
     until: date | None = about("The last day of the person's absence, where that is the reason.")
 

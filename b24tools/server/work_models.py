@@ -66,7 +66,7 @@ class OperationBefore(Shape):
 
     task_id: int = about("Its task.")
     position: str = about("The position that does it, as 1C names it.")
-    person: str | None = about("Who does it.")
+    person: str | None = about("Who does it; with the id where somebody else has the same name.")
     ready: Moment = about("When it will be done; null: that is not known.")
 
 
