@@ -257,10 +257,12 @@ class Workload:
             return 0, 0
         lane = self._lane(worker_id)
         (start, end), position = lane.layout.spans[task_id], lane.time.line.worked(since)
+        wait_s = max(0, start - position)
+        if not wait_s or lane.layout.gap_end(1, position) > start:  # nothing is free before it
+            return wait_s, 0
         with self.trial():
             task = self.take_out(worker_id, task_id)
             sooner_s = end - lane.layout.gap_end(task.remaining_s, position) if task else 0
-        wait_s = max(0, start - position)
         idle_s = min(wait_s, max(0, sooner_s))
         return wait_s - idle_s, idle_s
 

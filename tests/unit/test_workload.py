@@ -170,6 +170,24 @@ def test_what_waits_until_the_same_moment_is_done_in_the_order_of_the_plans() ->
     assert ["23 18:00", "23 17:00"] == ends(workload, 1, 2)
 
 
+@pytest.mark.parametrize("rate", [Fraction(1), Fraction(1, 2)])
+def test_a_wait_is_for_other_work_or_only_for_the_slot(rate: Fraction) -> None:
+    """A gap that is too short for the task is no time that it could have; nothing moves for the question."""
+    own = task(9, 1, 4 * float(rate), "24T09:00", "24T13:00", ours=True)
+    others = {
+        (0, 8): [],
+        (8, 0): [task(1, 1, 8 * float(rate), "09:00", "18:00", ours=True)],
+        (3, 5): [task(1, 1, 3 * float(rate), "09:00", "12:00", ours=True)],
+        (5, 3): [task(1, 1, 3 * float(rate), "11:00", "15:00", ours=True)],
+    }
+    for hours, tasks in others.items():
+        workload = load(own, *tasks, rate=rate)
+        before = dict(workload.spans(1))
+        assert hours == tuple(wait_s / HOUR for wait_s in workload.wait_of(1, 9, at("09:00")))
+        assert (0, 0) == workload.wait_of(1, 9, at("24T09:00")) == workload.wait_of(1, 7, at("09:00"))
+        assert before == workload.spans(1)
+
+
 def test_no_person_gets_two_slots_at_once() -> None:
     """What waits beyond its slot is still shown there: other work comes before and after it."""
     workload = load(task(1, 1, 2, "10:00", "12:00", ours=True))
