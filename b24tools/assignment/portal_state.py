@@ -229,10 +229,10 @@ def read_workers(client: Client, state: PortalState, questions: Questions, user_
     first, last = questions.today - timedelta(days=ABSENCE_DAYS_BEFORE), state.absences_until
     absences = [] if state.missing_scopes else _add_absences(batch, user_ids, first, last)
     crews = list(chunked(user_ids, PEOPLE_A_CHAIN))
-    pages = _add_open(batch, crews[:1], min(len(user_ids), batch.room))
+    pages = _add_open(batch, crews[:1], min(len(user_ids), batch.room), questions.named)
     batch.send()
     more = {person.id: person for pending in people for person in pending.value}
-    open_tasks = [state.read_task(row) for row in _read_open(client, crews, pages)]
+    open_tasks = [state.read_task(row) for row in _read_open(client, crews, pages, questions.named)]
     state = replace(state, people={**state.people, **more}, open=[*state.open, *open_tasks])
     return _with_absences(state, absences, first, last, questions.zone)
 

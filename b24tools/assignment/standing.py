@@ -19,7 +19,14 @@ from b24tools.assignment.plan import PlannedTask, Rules
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions
 from b24tools.assignment.spans import find_absences, wait_and_work
-from b24tools.assignment.staffing import ask_about, list_planned, not_known, working_hours, workload_of
+from b24tools.assignment.staffing import (
+    ask_about,
+    list_planned,
+    not_known,
+    read_handed_over,
+    working_hours,
+    workload_of,
+)
 from b24tools.assignment.tools import Tools
 from b24tools.assignment.waiting import list_stages
 from b24tools.bitrix24.org_cache import OrgData
@@ -182,6 +189,7 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
     if portal.server_now is not None:
         tools.clock.sync(portal.server_now, asked_at)
     tools.directory.remember_date_order(portal.date_order)
+    portal, questions = read_handed_over(tools, rules, company, portal, questions, map(portal.of_line, rows.values()))
     calendar, warnings = working_hours(company, rules)
     now = tools.clock.now()
     people = {**company.staff.people, **portal.people}
@@ -410,7 +418,7 @@ def _find_hold_up(
         taken = [_wait_and_work(line, lines, workload, rules, now) for line in chain]
         operation, (wait_s, work_s, away) = max(zip(chain, taken, strict=True), key=lambda pair: sum(pair[1][:2]))
         reason = AWAY if away else BUSY if wait_s >= work_s and not operation.is_next else WORK
-    name = operation.person.name if operation.person else None
+    name = operation.person.name if operation.person and reason != OUTSIDE else None
     end = max(end for _start, end in away) if reason == AWAY else None
     until = (end - MIDNIGHT).astimezone(workload.calendar.zone).date() if end else None
     return HoldUp(operation.row.position, name, reason, until)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import suppress
 from dataclasses import replace
@@ -29,7 +29,14 @@ from b24tools.assignment.report import (
     list_warnings,
     outcome_of,
 )
-from b24tools.assignment.staffing import ask_about, list_planned, not_known, unchecked_years, working_hours
+from b24tools.assignment.staffing import (
+    ask_about,
+    list_planned,
+    not_known,
+    read_handed_over,
+    unchecked_years,
+    working_hours,
+)
 from b24tools.assignment.tools import Tools
 from b24tools.assignment.waiting import holders_of_staged, read_open_orders
 from b24tools.assignment.workspace import EarlyUploads, Workspace, upload_early
@@ -169,11 +176,7 @@ class _Run:
         held = [item.task for item in items if not (item.order.done or item.order.cancelled)]
         done = {item.key for item in items if item.order.done}  # they are completed, whoever has what else to do
         held += [portal.of_line(row) for row in rows.values() if row.key not in done]
-        if handed_over := _handed_over(held, questions.workers):
-            portal = portal_state.read_workers(tools.client, portal, questions, handed_over)
-            questions = replace(questions, workers=[*questions.workers, *handed_over])
-            outside = set(handed_over) - list_planned(company, self._rules, tools.store.orders.holders())
-            portal = replace(portal, open=[task for task in portal.open if task.responsible_id not in outside])
+        portal, questions = read_handed_over(tools, self._rules, company, portal, questions, held)
         company = _as_answered(company, portal, questions.workers)
         planner, plans = self._plan(company, portal, items, under_way)
         more = portal_state.read_more_absences(tools.client, portal, questions, map(planner.spans.end_of, plans))
@@ -562,11 +565,6 @@ def _as_answered(company: OrgData, portal: PortalState, workers: Sequence[int]) 
     asked = set(workers)
     people = [portal.people.get(id_, person) if id_ in asked else person for id_, person in staff.people.items()]
     return company if people == [*staff.people.values()] else replace(company, staff=staff.with_people(people))
-
-
-def _handed_over(tasks: Iterable[Task | None], workers: Sequence[int]) -> list[int]:
-    """Who has a task of these orders without being asked about: people of other positions, or who have left."""
-    return sorted({task.responsible_id for task in tasks if task and task.is_open} - set(workers))
 
 
 def _lost(rows: Mapping[str, LedgerTask]) -> list[LedgerTask]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from b24tools.assignment.report import Bottleneck, OrderResult, Promise
 from b24tools.assignment.standing import HoldUp, OrderStanding, read_standings
-from b24tools.jobs import load, today
+from b24tools.jobs import load, replan, today
 from b24tools.jobs.orders import STATES, list_orders
 from tests.support.orders import MOSCOW, Works, order, rules
 
@@ -383,3 +384,31 @@ def test_a_line_says_when_it_will_be_ready_beside_what_was_planned(works: Works,
     again, one = send(works, 1, *lines), stands(works, 1)
     assert [(at(23, 11), at(23, 12)), (at(23, 12), at(23, 13))] == [(task.end, task.ready) for task in again.tasks]
     assert [task.ready for task in again.tasks] == [line.span and line.span[1] for line in one.lines]
+
+
+@pytest.mark.parametrize("is_cached", [True, False])
+def test_who_has_left_with_a_task_that_was_handed_over_is_known_to_all(
+    is_cached: bool, works: Works, people: dict[str, int]
+) -> None:
+    """Also when the cache has the people without the one who left; what waits for the task is not laid before it."""
+    home = next(row.id for row in works.portal.departments.values() if row.name == "Раскрой")
+    other = works.portal.add_user("Иван", "Другой", departments=[home]).id
+    lines = ("Раскрой", 480), ("Сборка", 60)
+    first = send(works, 1, *lines)
+    send(works, 2, ("Сборка", 480))
+    heir = {people["Раскрой"], other} - {first.tasks[0].responsible and first.tasks[0].responsible[0]}
+    act(works, first.tasks[0].task_id, "delegate", userId=heir.pop())
+    works.portal.users[works.portal.tasks[first.tasks[0].task_id or 0].responsible].active = False
+    works.clock.now = at(24, 9)
+    if not is_cached:
+        shutil.rmtree(works.folder / "cache")
+    again, one, two = send(works, 1, *lines), stands(works, 1), stands(works, 2)
+    assert ("Иван Другой does not work there any more: task 69 waits for somebody else",) == again.tasks[0].warnings
+    assert (None, None, HoldUp("Раскрой", "Иван Другой", "gone")) == (again.finish, one.finish, one.holds_up)
+    assert at(24, 18) == send(works, 2, ("Сборка", 480)).finish == two.finish
+    assert [None, at(25, 10)] == [line.span and line.span[1] for line in one.lines]
+    with works.tools(dry_run=True) as tools:
+        (warning,) = load.load(tools, rules(route=ROUTE), None).warnings
+        (staying,) = replan.plan(tools, rules(route=ROUTE), replan.Request()).moves
+    assert warning.startswith("Иван Другой does not work there any more, and has 1 task of an order")
+    assert (69, "gone", "skipped") == (staying.task_id, staying.reason, staying.outcome)
