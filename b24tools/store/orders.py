@@ -246,8 +246,9 @@ class Orders:
     ) -> None:
         """Save how orders stand, by id, and whether they are over; what differs from before takes a new number.
 
-        Another reason for what holds an order up, plans moved by hand, and names, are no news. An order that is not as
-        it was `seen` stays. The numbers never fall behind the clock: after a restored backup they do not come again.
+        Another reason for what holds an order up, plans moved by hand, and names, are no news; since when such plans
+        are known is noted. An order that is not as it was `seen` stays. The numbers never fall behind the clock: after
+        a restored backup they do not come again.
         """
         with self._db.transaction():
             last = number = self.last_change()
@@ -256,11 +257,14 @@ class Orders:
                 if (row.changed_no, row.sent_at) != (known.changed_no, known.sent_at):
                     continue
                 standing, is_over = standings[order_id]
+                if plans := standing.get("plans"):
+                    known_at = row.standing.get("plans_at") if plans == row.standing.get("plans") else None
+                    standing = {**standing, "plans_at": known_at or to_text(now)}
                 if row.standing != standing:
                     text = json.dumps(standing, ensure_ascii=False)
                     self._db.execute("UPDATE orders SET standing = ? WHERE id = ?", [text, order_id])
                 sides = row.standing, standing
-                left_out = {"plans": None, "names": None}
+                left_out = {"plans": None, "plans_at": None, "names": None}
                 old, new = ({**side, "holds_up": (side.get("holds_up") or ())[:2], **left_out} for side in sides)
                 if old != new:
                     number = max(number + 1, int(now.timestamp()))
