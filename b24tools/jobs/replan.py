@@ -335,8 +335,9 @@ class _Run:
         groups = group_moves(self._moves)
         planned = [replace(move, group=group) for move, group in zip(planned, groups, strict=True)]
         planned.sort(key=lambda move: move.group)
-        self._note_begun()
-        written = replan_writes.write_moves(self._tools, self._rules, self._standings.portal, planned)
+        self._note_begun({})
+        portal = self._standings.portal
+        written = replan_writes.write_moves(self._tools, self._rules, portal, planned, self._note_begun)
         unmoved = [self._situation.lines[task_id][1].row for task_id in self._unmoved]
         replan_writes.drop_marks(self._tools.store, [self._settled.get(row.key, row) for row in unmoved])
         result = self.report(written)
@@ -385,11 +386,11 @@ class _Run:
         decision = make_decision(row.key, row.position, self._standings.now, move.choice, inside, details)
         return PlannedMove(row, task, move.after, move.after.end if is_plan_end else None, decision)
 
-    def _note_begun(self) -> None:
-        """Let the history know what is about to move, should the run be cut."""
+    def _note_begun(self, written: Mapping[int, Written]) -> None:
+        """Let the history know what is about to move, and what has moved, should the run be cut."""
         tools, by = self._tools, self._tools.origin.by
         with tools.store.transaction():
-            for moves in _by_order(self._report_move(move, None) for move in self._moves):
+            for moves in _by_order(self._report_move(move, written.get(move.before.id)) for move in self._moves):
                 lines = tuple((move.position, move.outcome, move.task_id) for move in moves)
                 entry = Entry(tools.clock.now(), "replan", moves[0].order_id, moves[0].order, CUT, by, lines)
                 tools.store.history.begin(entry)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from b24tools import context
+from b24tools.assignment.apply import Writer
 from b24tools.assignment.tools import Origin
 from b24tools.cli import app
 from b24tools.core import config, errors, i18n
@@ -231,3 +233,27 @@ def test_the_history_says_that_1c_has_cancelled_an_order_and_taken_it_up_again(w
     send(works, order(two, called_off=True))
     send(works, order(two, done=True))
     assert ["cancelled", "completed"] == [entry["outcome"] for entry in found(works)[-2:]]
+
+
+def test_a_run_that_stops_says_what_it_has_made(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lock was lost after the tasks were made: the next run finds nothing new to say of them."""
+    with monkeypatch.context() as patch, pytest.raises(errors.Busy):
+        patch.setattr(Writer, "_approve", Mock(side_effect=errors.Busy("the lock was lost")))
+        send(works, order())
+    (task,) = (task.id for task in works.portal.tasks if task.xml_id)
+    send(works, order())
+    failed = entry("07:00:00", "partial", tasks=[line("created", task)], error="the lock was lost")
+    assert [failed, entry("07:00:00", "unchanged")] == found(works)
+
+
+def test_what_was_begun_in_vain_takes_no_entry_of_another_order(works: Works) -> None:
+    """The transaction in which it was noted was undone, and its number was given again."""
+    with works.tools() as tools:
+        history_ = tools.store.history
+        first, second = (Entry(works.clock.now, "assign", number, number, "cut", "") for number in ("1", "2"))
+        with suppress(ZeroDivisionError), tools.store.transaction():
+            history_.begin(second)
+            raise ZeroDivisionError
+        history_.add(replace(first, outcome="failed"))
+        history_.add(replace(second, outcome="failed"))
+        assert ["1", "2"] == [entry.number for entry in history_.last(9)]
