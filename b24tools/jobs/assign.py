@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import suppress
 from dataclasses import replace
@@ -106,8 +106,12 @@ def _log_order(tools: Tools, result: OrderResult, error: errors.B24ToolsError | 
     return Entry(tools.clock.now(), command, result.id, result.number, result.outcome, by, tuple(lines), reason)
 
 
-def _is_cancelled(order: OrderRow | None) -> bool:
-    return order is not None and order.ended == ENDED_CANCELLED
+def _is_turn(order: onec_order.Order, before: OrderRow | None, plans: Iterable[PlannedTask]) -> bool:
+    """Whether 1C has cancelled the order by this, or taken it up again; also where that had failed in part."""
+    was_cancelled = before is not None and before.ended == ENDED_CANCELLED
+    if order.cancelled:
+        return not was_cancelled or (before is not None and before.outcome in (FAILED, "partial"))
+    return was_cancelled or any(plan.renews for plan in plans)
 
 
 def _idle_pins(batch: Sequence[onec_order.Order], rules: Rules) -> list[str]:
@@ -494,7 +498,7 @@ class _Run:
         if not self._dry_run:
             finished = unfinished or (order.done and bool(tasks) and outcome == CHANGED_NOTHING)
             entry = _log_order(self._tools, result, next((task.error for task in tasks if task.error), None))
-            if not (order.done or result.exit_status) and order.cancelled != _is_cancelled(before):
+            if not (order.done or result.exit_status) and _is_turn(order, before, mine):
                 entry = replace(entry, outcome="cancelled" if order.cancelled else "renewed")
             store, saved = self._tools.store, COMPLETED if finished and outcome not in (FAILED, "partial") else outcome
             with store.transaction():

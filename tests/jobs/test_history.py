@@ -235,6 +235,18 @@ def test_the_history_says_that_1c_has_cancelled_an_order_and_taken_it_up_again(w
     assert ["cancelled", "completed"] == [entry["outcome"] for entry in found(works)[-2:]]
 
 
+def test_what_1c_cancels_or_takes_up_is_said_once_it_is_done(works: Works) -> None:
+    """The portal refused a part of it at first."""
+    two = [("Сварщик", 60.0), ("Монтажник", 60.0)]
+    send(works, order(two))
+    for method, called_off in (("tasks.task.defer", True), ("tasks.task.renew", False)):
+        works.portal.faults.add(Fault("error", method=method, status=400))
+        for _time in range(3):
+            send(works, order(two, called_off=called_off))
+    outcomes = [entry["outcome"] for entry in found(works)]
+    assert ["created", "partial", "cancelled", "unchanged", "partial", "renewed", "unchanged"] == outcomes
+
+
 def test_a_run_that_stops_says_what_it_has_made(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its lock was lost after the tasks were made: the next run finds nothing new to say of them."""
     with monkeypatch.context() as patch, pytest.raises(errors.Busy):
