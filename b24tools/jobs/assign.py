@@ -458,11 +458,11 @@ class _Run:
             *planner.list_unmatched(order),
             *unchecked_years(mine, self._rules),
         ]
-        if order.id not in self._before and not order.done:
-            warnings += warn_of_namesakes(self._tools.store.orders, order.id, order.number)
+        before = self._before.get(order.id)
+        if not order.done and (before is None or before.number != order.number):
+            warnings += warn_of_namesakes(self._tools.store.orders, order, self._orders)
         if order.done and not tasks:
             warnings.append(_("the order is finished and has no tasks: nothing to complete"))
-        before = self._before.get(order.id)
         unfinished = before is not None and before.outcome == COMPLETED and not order.done
         unfinished = unfinished and any(plan.task and plan.task.status in DONE for plan in mine)
         if unfinished:

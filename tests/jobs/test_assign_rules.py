@@ -1005,3 +1005,16 @@ def test_a_number_that_another_open_order_has_is_said_once(works: Works) -> None
     with works.tools() as tools:
         list_orders(tools, rules())
     assert () == works.assign(third)[0].warnings
+
+
+def test_a_number_that_two_orders_of_a_run_have_or_one_gets_is_said(works: Works) -> None:
+    """A dry run says the same; nothing is said of a finished one."""
+    text = "another open order has the number 7, too: {}; in b24tools call them by their identifiers"
+    one, two, third = (order(id=f"order-{n}", number=number) for n, number in ((1, "7"), (2, "7"), (3, "8")))
+    over = order(id="order-4", number="7", done=True)
+    said = [(text.format("order-2"),), (text.format("order-1"),)]
+    for dry_run in (True, False):
+        assert said == [result.warnings for result in works.assign(one, two, over, dry_run=dry_run)][:2]
+    assert [()] == [result.warnings for result in works.assign(third)]
+    renumbered = third.model_copy(update={"number": "7"})
+    assert [(text.format("order-1, order-2"),), ()] == [works.assign(renumbered)[0].warnings for _time in range(2)]
