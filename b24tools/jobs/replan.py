@@ -245,11 +245,8 @@ class _Run:
     def _stand(self, moved: Mapping[int, OpenTask]) -> tuple[OrderStanding, ...]:
         situation, standings = self._situation, self._standings
         tasks = [moved.get(task.id, task) for task in situation.tasks]
-        return stand_with(standings, self._lay(tasks), self._as_moved(moved), self._rules)
-
-    def _lay(self, tasks: Iterable[OpenTask]) -> Workload:
-        standings = self._standings
-        return Workload(standings.calendar, standings.now, self._situation.workers, tasks, self._rules.step_s)
+        workload = Workload(standings.calendar, standings.now, situation.workers, tasks, self._rules.step_s)
+        return stand_with(standings, workload, self._as_moved(moved), self._rules)
 
     def _as_moved(self, moved: Mapping[int, OpenTask]) -> dict[int, Task]:
         tasks = {}
@@ -283,10 +280,8 @@ class _Run:
         person, away, situation = self._people.get(self._wish.without or 0), self._wish.away, self._situation
         if person is None or away is None:
             return []
-        workload = self._lay(situation.tasks)
-        own = [task for task in situation.tasks if task.responsible_id == person.id and task.id not in situation.lines]
-        ends = {task.id: end for task, (_start, end) in workload.tasks_of(person.id)}
-        ids = [task.id for task in own if task.id not in ends or ends[task.id] > away[0]]
+        slots = self._standings.workload.slots_between(person.id, *away)
+        ids = {slot.task.id for slot in slots} - situation.lines.keys()
         if not ids:
             return []
         message = _("{name} has other work, too, that is not of orders from 1C and stays: {tasks}")
