@@ -431,7 +431,7 @@ def test_a_plan_writes_nothing(served: Served) -> None:
 def test_a_plan_has_the_warnings_of_each_order(shared: Served) -> None:
     """Those of lines stand at the lines; an order of which there is nothing to say has no such key."""
     changes = {"81": {"Исполнитель": "Нет такого"}, "82": {"Менеджер": "Никто Никак"}, "83": {}}
-    orders = [order(ИдентификаторЗаказа=order_id, **more) for order_id, more in changes.items()]
+    orders = [order(ИдентификаторЗаказа=order_id, НомерЗаказа=order_id, **more) for order_id, more in changes.items()]
     answer = shared.client.post("/plan", content=as_bytes(orders))
     assert [
         ['Исполнитель: the portal has no department "Нет такого"'],
