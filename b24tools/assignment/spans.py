@@ -42,6 +42,11 @@ class Spans:
         """
         return None if plan.choice is None and plan.task and self.is_with_leaver(plan.task) else self._lying(plan)
 
+    def ready_at(self, plan: PlannedTask) -> datetime | None:
+        """When its work is done, where that is known."""
+        span = self.of(plan)
+        return span[1] if span else None
+
     def _lying(self, plan: PlannedTask) -> Interval | None:
         task, choice = plan.task, plan.choice
         if plan.error is not None or plan.action == COMPLETE or plan.is_put_off:
@@ -135,23 +140,25 @@ class Spans:
     ) -> Promise | None:
         """What may be promised of the order whose plans these are; `left`: as in `finish`.
 
-        None where nothing is left to do; where a line has failed, somebody has put it off, has it outside production,
-        or who has left has it, it cannot be known.
+        None where nothing is left to do, or 1C has ended the order; where a line has failed, somebody has put it off,
+        has it outside production, or who has left has it, it cannot be known.
         """
-        spans = {plan.item.key: span for plan in plans if (span := self.of(plan))}
-        if not spans or any(plan.error or (plan.is_put_off and not order.cancelled) for plan in plans):
+        if order.done or order.cancelled or any(plan.error or plan.is_put_off for plan in plans):
             return None
         if any(map(self.is_unknown, plans)) or any(self.is_outside(task) for __, task in left):
             return None
+        spans = {plan.item.key: span for plan in plans if (span := self.of(plan))}
+        ends = [end for __, end in spans.values()]
         longer = [(end, line) for line in left if (end := self.end_of_task(line[1].responsible_id, line[1].id))]
-        ready, since = max(end for __, end in spans.values()), late_from(order)
-        last = max((pair for pair in longer if pair[0] > ready), default=None, key=lambda pair: pair[0])
-        ready = last[0] if last else ready
+        ready, since = max([*ends, *(end for end, __ in longer)], default=None), late_from(order)
+        if ready is None:
+            return None
+        last = None if ready in ends else next(line for end, line in longer if end == ready)
         return Promise(
             ready=ready,
             day=_last_day(ready, self.calendar),
             late_s=Timeline(self.calendar, (), since).worked(ready) if since else 0,
-            bottleneck=self._name_left(*last[1]) if last else self._bottleneck(plans, spans),
+            bottleneck=self._name_left(*last) if last else self._bottleneck(plans, spans),
         )
 
     def _name_left(self, position: str, task: Task) -> Bottleneck | None:

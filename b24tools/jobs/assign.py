@@ -29,6 +29,7 @@ from b24tools.assignment.report import (
     list_warnings,
     outcome_of,
 )
+from b24tools.assignment.spans import Spans
 from b24tools.assignment.staffing import (
     ask_about,
     list_planned,
@@ -445,13 +446,9 @@ class _Run:
         rows: Mapping[str, LedgerTask],
     ) -> OrderResult:
         mine = [plan for plan in plans if plan.item.order is order]
-        spans = [planner.spans.of(plan) for plan in mine]
-        tasks = [
-            replace(plan.to_result(dry_run=self._dry_run), ready=span[1] if span else None)
-            for plan, span in zip(mine, spans, strict=True)
-        ]
+        tasks = [replace(plan.to_result(dry_run=self._dry_run), ready=planner.spans.ready_at(plan)) for plan in mine]
         left, others = find_left(order, mine, portal, rows)
-        tasks += [_report_left(*pair) for pair in (*left, *others)]
+        tasks += [_report_left(*pair, planner.spans) for pair in (*left, *others)]
         warnings = [
             *order.warnings,
             *self._warnings,
@@ -584,7 +581,7 @@ def _with_deadline_as_sent(row: LedgerTask, task: Task | None) -> LedgerTask:
     return replace(row, deadline=task.deadline)
 
 
-def _report_left(position: str, task: Task) -> TaskResult:
+def _report_left(position: str, task: Task, spans: Spans) -> TaskResult:
     """Say of the task of a line that its order no longer has that it was left alone."""
     return TaskResult(
         position=position,
@@ -594,6 +591,7 @@ def _report_left(position: str, task: Task) -> TaskResult:
         responsible=(task.responsible_id, task.responsible_name),
         start=task.start,
         end=task.end,
+        ready=None if spans.is_outside(task) else spans.end_of_task(task.responsible_id, task.id),
         deadline=task.deadline,
         estimate_s=task.estimate_s,
         warnings=(_("the order no longer has this line: its task was left"),),

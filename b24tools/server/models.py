@@ -133,7 +133,7 @@ class AssignedOrder(Shape):
     wanted: AwareDatetime | None = about("The end of the wanted day, or the wanted moment.")
     late_s: int = about("By how many seconds that is too late, by the clock.")
     late_work_s: int = about("By how many seconds that is too late, in working time.")
-    promise: date | None = about("The earliest day to promise; null where nothing is left to do or a line failed.")
+    promise: date | None = about("The earliest day to promise; null where nothing is left to do, or it is not known.")
     bottleneck: OrderBottleneck | None = about("What the order waits for most.")
     warnings: list[str] = about("What a person should know of the whole order; only of `POST /plan`.", default=[])
 

@@ -412,3 +412,30 @@ def test_who_has_left_with_a_task_that_was_handed_over_is_known_to_all(
         (staying,) = replan.plan(tools, rules(route=ROUTE), replan.Request()).moves
     assert warning.startswith("Иван Другой does not work there any more, and has 1 task of an order")
     assert (69, "gone", "skipped") == (staying.task_id, staying.reason, staying.outcome)
+
+
+def test_nothing_is_promised_of_a_cancelled_order_of_which_a_task_is_begun(
+    works: Works, people: dict[str, int]
+) -> None:
+    """It has no end that anybody waits for, and its first promise is of an order that is taken up again."""
+    lines = ("Раскрой", 240), ("Сборка", 60)
+    first = send(works, 1, *lines)
+    works.clock.now = at(23, 10)
+    act(works, first.tasks[0].task_id, "start")
+    again = send(works, 1, *lines, called_off=True)
+    assert ("updated", None, None) == (again.outcome, again.finish, again.promise)
+
+
+def test_of_an_order_of_which_only_a_line_is_left_that_1c_has_no_longer_that_is_promised(
+    works: Works, people: dict[str, int]
+) -> None:
+    """With when it will be ready: its person was ill meanwhile."""
+    first = send(works, 1, ("Раскрой", 60), ("Сборка", 60))
+    act(works, first.tasks[0].task_id, "complete")
+    works.portal.add_absence(people["Сборка"], date(2026, 11, 23), date(2026, 11, 23))
+    again, one = send(works, 1, ("Раскрой", 60)), stands(works, 1)
+    promise = Promise(
+        at(24, 10), date(2026, 11, 24), 0, Bottleneck("Сборка", 28800, 3600, "Иван Сборка", date(2026, 11, 23))
+    )
+    assert (at(24, 10), promise, at(24, 10)) == (again.finish, again.promise, one.finish)
+    assert [None, at(24, 10)] == [task.ready for task in again.tasks]
