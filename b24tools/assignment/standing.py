@@ -452,7 +452,7 @@ class _Verdict(NamedTuple):
 def _judge(line: LineStanding, lines: Sequence[LineStanding], workload: Workload, now: datetime) -> _Verdict:
     """Tell whether an operation keeps its plan. By what the one before it is late is not its own.
 
-    Whoever is absent for half of that, or more, is away, whatever else there is to do.
+    Whoever is absent under the plan, or for half of that or more, is away, whatever else there is to do.
     """
     task, span = line.task, line.span
     if line.is_deferred:
@@ -474,8 +474,8 @@ def _judge(line: LineStanding, lines: Sequence[LineStanding], workload: Workload
     timeline = workload.usual_line(task.responsible_id, min(now, planned, start))
     worked = timeline.worked
     late_s = worked(span[1]) - worked(could) - (worked(end) - worked(planned))
-    if line.away:
-        return _Verdict(late_s, AWAY, line.away)
+    if under := tuple(away for away in line.away if away[0] < task.end):
+        return _Verdict(late_s, AWAY, under)
     since = max(task.end, could)
     if away := find_absences(timeline, (since, span[1]), line.absences, late_s):
         return _Verdict(late_s, AWAY, away)

@@ -208,6 +208,27 @@ def test_a_delay_behind_an_absence_is_the_absence(works: Works, people: dict[str
     assert HoldUp("Раскрой", "Иван Раскрой", "busy") == shown(works)["2"][3]
 
 
+@pytest.mark.parametrize(
+    ("begins", "ends", "reason"),
+    [
+        (at(26, 9, 30), at(26, 10, 30), "behind"),
+        (at(26, 9, 30), datetime(2026, 12, 12, tzinfo=MOSCOW), "away"),
+        (at(23, 10), at(26, 10, 30), "away"),
+    ],
+    ids=["a visit to the doctor", "for long from now on", "under the plan"],
+)
+def test_a_short_absence_long_after_the_plan_is_not_what_holds_it_up(
+    begins: datetime, ends: datetime, reason: str, works: Works, people: dict[str, int]
+) -> None:
+    """Whoever should have been done on Monday is away on Thursday at ten."""
+    send(works, 1, ("Раскрой", 120), wanted=at(23))
+    works.clock.now = at(26, 10)
+    works.portal.add_absence(people["Раскрой"], begins, ends)
+    held = shown(works)["1"][3]
+    assert held is not None
+    assert reason == held.reason
+
+
 def test_what_waits_has_its_own_delay_too(works: Works, people: dict[str, int]) -> None:
     """The cutter is five minutes behind; the assembler has been given two days of other work."""
     send(works, 1, ("Раскрой", 240), ("Сборка", 60), wanted=at(24))
