@@ -55,6 +55,7 @@ def _task_data(task: TaskResult, zone: ZoneInfo) -> dict[str, Any]:
         "department": task.department and {"id": task.department[0], "name": task.department[1]},
         "start": to_text(task.start, zone),
         "end": to_text(task.end, zone),
+        "ready": to_text(task.ready, zone),
         "deadline": to_text(task.deadline, zone),
         "estimate_s": task.estimate_s,
         "files": list(task.files),

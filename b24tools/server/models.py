@@ -106,6 +106,7 @@ class AssignedTask(Shape):
     department: DepartmentName | None = about("The department from which the person was chosen.")
     start: AwareDatetime | None = about("When it begins.")
     end: AwareDatetime | None = about("When it ends.")
+    ready: AwareDatetime | None = about("When it will be done; null where that is not known or past.")
     deadline: AwareDatetime | None = about("The deadline of the task.")
     estimate_s: int | None = about("Working time from 1C, in seconds.")
     files: list[str] = about("The names of the files of the order that are attached.")
