@@ -147,13 +147,14 @@ def test_without_an_order_the_last_ones_are_shown(works: Works, monkeypatch: pyt
 
 
 def test_people_read_it_as_a_table(works: Works, capsys: pytest.CaptureFixture[str]) -> None:
-    """One line for what was done again and again."""
+    """One line for what was done again and again; of a run that was cut what it had done is told from its plan."""
     now = works.clock()
     made = (("Сварщик", "created", 69), ("Космонавт", "failed", None))
     again = now + timedelta(hours=1)
     entries = [
         Entry(now, "assign", ID, "1Ц-00000100", "partial", "root", made, "there is no such department", 60, again),
         Entry(again, "POST /", ID, "1Ц-00000100", "unchanged", "1c@10.0.0.5"),
+        Entry(again, "replan", ID, "1Ц-00000100", "cut", "root", (("А", "moved", 7), ("Б", "planned", 8))),
     ]
     with i18n.speaking("en"):
         print_history(entries, MOSCOW, now)
@@ -162,6 +163,7 @@ def test_people_read_it_as_a_table(works: Works, capsys: pytest.CaptureFixture[s
         "23.11 07:00:00  1Ц-00000100  assign   root         partly failed: Сварщик #69, Космонавт"
         " - there is no such department (60 times until 23.11 08:00:00)\n"
         "23.11 08:00:00  1Ц-00000100  POST /   1c@10.0.0.5  unchanged\n"
+        "23.11 08:00:00  1Ц-00000100  replan   root         cut off: А #7, Б #8 (plan)\n"
     ) == capsys.readouterr().out
 
 
