@@ -23,7 +23,7 @@ def find_anybody(client: Client, text: str, people: Collection[Person]) -> Perso
     if not find_people(text, people):
         parts = [part for part in text.split() if not part.isdecimal()] if len(text) <= LONGEST_NAME else []
         words = dict.fromkeys(word for part in parts for word in (part, part.capitalize()))
-        people = [*people, *(client.ask(queries.people_by_surname(*words)) if words else [])]
+        people = [*people, *(queries.fetch_people_by_surname(client, [*words]) if words else [])]
     return find_person(text, people)
 
 

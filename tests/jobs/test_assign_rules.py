@@ -992,6 +992,15 @@ def test_a_person_from_outside_production_is_found_by_name(works: Works) -> None
     assert "Give the name and surname, or the id from the address of the person's profile page." == told.value.hint
 
 
+def test_of_many_namesakes_outside_production_all_are_read(works: Works) -> None:
+    """Who is meant is on the second page, and so is the second one of a name that two have."""
+    ids = [works.portal.add_user(f"Имя{number % 53}", "Тихонов", departments=[1]).id for number in range(54)]
+    (task,) = works.assign(order(), pins={"Сварщик": "Тихонов Имя52"})[0].tasks
+    assert (ids[52], "Имя52 Тихонов") == task.responsible
+    with pytest.raises(errors.ConfigError, match=f"#?{ids[53]}"):
+        works.assign(order(), pins={"Сварщик": "Имя0 Тихонов"})
+
+
 def test_a_number_that_another_open_order_has_is_said_once(works: Works) -> None:
     """When the second one comes; not of one that is over, nor when it is sent again."""
     said = "another open order has the number 7, too: order-1; in b24tools call them by their identifiers"
