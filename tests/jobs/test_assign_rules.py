@@ -987,6 +987,10 @@ def test_a_person_from_outside_production_is_found_by_name(works: Works) -> None
         sent = order(id=f"order-{name}", number=name)
         (task,) = works.assign(sent, pins={"Сварщик": name})[0].tasks
         assert (user.id, "Анна Тихонова") == task.responsible
+    other = works.portal.add_user("Антон", "Ван Дейк", departments=[1]).id
+    for name in ("Ван Дейк", "Антон ван дейк"):
+        (task,) = works.assign(order(id=name, number=name), pins={"Сварщик": name})[0].tasks
+        assert (other, "Антон Ван Дейк") == task.responsible
     with pytest.raises(errors.ConfigError) as told:
         works.assign(order(), pins={"Сварщик": "Тиханравина"})
     assert "Give the name and surname, or the id from the address of the person's profile page." == told.value.hint
