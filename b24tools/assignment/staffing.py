@@ -168,14 +168,16 @@ def read_handed_over(
 ) -> tuple[PortalState, Questions]:
     """Read also who has one of these tasks without being asked about: people of other positions, or who have left.
 
-    Of those outside production the time is not planned; who has left keeps the work, which others may wait for.
+    Of those outside production the time is not planned; of who has come into it since the people were cached it is, and
+    who has left keeps the work, which others may wait for.
     """
     more = sorted({task.responsible_id for task in tasks if task and task.is_open} - set(questions.workers))
     if not more:
         return portal, questions
     portal = read_workers(tools.client, portal, questions, more)
-    active = {id_ for id_ in more if (person := portal.people.get(id_)) is None or person.active}
-    outside = active - list_planned(company, rules, tools.store.orders.holders())
+    come = {id_ for id_, who in portal.people.items() if company.staff.home_of(who)} - rules.excluded
+    gone = {id_ for id_, who in portal.people.items() if not who.active}
+    outside = {*more} - come - gone - list_planned(company, rules, tools.store.orders.holders())
     portal = replace(portal, open=[task for task in portal.open if task.responsible_id not in outside])
     return portal, replace(questions, workers=[*questions.workers, *more])
 

@@ -386,6 +386,26 @@ def test_a_line_says_when_it_will_be_ready_beside_what_was_planned(works: Works,
     assert [task.ready for task in again.tasks] == [line.span and line.span[1] for line in one.lines]
 
 
+def test_who_has_come_since_the_people_were_cached_is_planned_with_all_that_is_to_be_done(
+    works: Works, people: dict[str, int]
+) -> None:
+    """As soon as somebody has handed over a task; `replan` gives such a person nothing beside other work."""
+    first = send(works, 1, ("Раскрой", 240), wanted=at(23))
+    home = next(row.id for row in works.portal.departments.values() if row.name == "Раскрой")
+    new = works.portal.add_user("Иван", "Новый", departments=[home]).id
+    works.portal.add_task("Обучение", responsible=new, creator=1, time_estimate=24 * 3600, deadline=at(20))
+    second = send(works, 2, ("Раскрой", 240), wanted=at(23))
+    act(works, second.tasks[0].task_id, "delegate", userId=new)
+    again, one = send(works, 2, ("Раскрой", 240), wanted=at(23)), stands(works, 2)
+    assert (at(23, 18), at(23, 18)) == (again.finish, one.finish)
+    works.portal.add_absence(people["Раскрой"], date(2026, 11, 23), date(2026, 11, 23))
+    with works.tools(dry_run=True) as tools:
+        (move,) = replan.plan(tools, rules(route=ROUTE), replan.Request()).moves
+    assert (first.tasks[0].task_id, "away") == (move.task_id, move.reason)
+    assert move.after is not None
+    assert ("Иван Раскрой", at(24, 9)) == (move.after.responsible[1], move.after.start)
+
+
 @pytest.mark.parametrize("is_cached", [True, False])
 def test_who_has_left_with_a_task_that_was_handed_over_is_known_to_all(
     is_cached: bool, works: Works, people: dict[str, int]
