@@ -165,13 +165,17 @@ def read_handed_over(
     portal: PortalState,
     questions: Questions,
     tasks: Iterable[Task | None],
+    others: Collection[int] = (),
 ) -> tuple[PortalState, Questions]:
     """Read also who has one of these tasks without being asked about: people of other positions, or who have left.
+
+    And these `others`.
 
     Of those outside production the time is not planned; of who has come into it since the people were cached it is, and
     who has left keeps the work, which others may wait for.
     """
-    more = sorted({task.responsible_id for task in tasks if task and task.is_open} - set(questions.workers))
+    holders = {task.responsible_id for task in tasks if task and task.is_open}
+    more = sorted({*holders, *others} - set(questions.workers))
     if not more:
         return portal, questions
     portal = read_workers(tools.client, portal, questions, more)

@@ -153,6 +153,7 @@ class _Run:
         self._open_orders = read_open_orders(tools.store, {order.id for order in batch}, rules)
         self.early: EarlyUploads | None = None
         self._before = tools.store.orders.read([order.id for order in batch])
+        self._staged: set[int] = set()  # who has work that waits, or is waited for
         self._was_restored = False
         self._compare: set[str] = set()  # orders of which the portal knows more than the ledger
 
@@ -181,7 +182,8 @@ class _Run:
         held = [item.task for item in items if not (item.order.done or item.order.cancelled)]
         done = {item.key for item in items if item.order.done}  # they are completed, whoever has what else to do
         held += [portal.of_line(row) for row in rows.values() if row.key not in done]
-        portal, questions = read_handed_over(tools, self._rules, company, portal, questions, held)
+        seen = tools.store.orders.seen_holders() if self._staged else ()  # of those some may have left
+        portal, questions = read_handed_over(tools, self._rules, company, portal, questions, held, seen)
         company = _as_answered(company, portal, questions.workers)
         planner, plans = self._plan(company, portal, items, under_way)
         more = portal_state.read_more_absences(tools.client, portal, questions, map(planner.spans.end_of, plans))
@@ -244,8 +246,8 @@ class _Run:
         ended = {order.id for order in self._orders} - {order.id for order in open_orders}
         workers.update(row.responsible_id for row in rows.values() if row.responsible_id and row.order_id not in ended)
         workers.update(special)
-        staged = holders_of_staged(self._open_orders.values(), rules) if open_orders else set()
-        if staged:  # others' work may have to wait for theirs
+        self._staged = holders_of_staged(self._open_orders.values(), rules) if open_orders else set()
+        if self._staged:  # others' work may have to wait for theirs
             workers |= list_planned(company, rules, tools.store.orders.holders())
         named = (staff.department_named(order.department) for order in self._orders if order.department)
         heads = [department.head_id for department in named if department and department.head_id]

@@ -233,6 +233,11 @@ class Orders:
         sql = "SELECT DISTINCT responsible_id FROM order_tasks JOIN orders ON orders.id = order_id WHERE is_over = 0"
         return {row["responsible_id"] for row in self._db.query(sql) if row["responsible_id"]}
 
+    def seen_holders(self) -> set[int]:
+        """Return who had a task of an order that is not over when that was last worked out."""
+        rows = self._db.query("SELECT standing FROM orders WHERE is_over = 0")
+        return {id_ for row in rows for id_ in json.loads(row["standing"]).get("people", ()) if id_}
+
     def read(self, order_ids: Iterable[str]) -> dict[str, OrderRow]:
         """Return these orders, by id."""
         rows = self._db.query_in("SELECT * FROM orders WHERE id IN (?)", order_ids)

@@ -415,17 +415,19 @@ def test_who_has_left_with_a_task_that_was_handed_over_is_known_to_all(
     other = works.portal.add_user("Иван", "Другой", departments=[home]).id
     lines = ("Раскрой", 480), ("Сборка", 60)
     first = send(works, 1, *lines)
-    send(works, 2, ("Сборка", 480))
+    send(works, 2, ("Сборка", 480), accepted=at(25, 9))
     heir = {people["Раскрой"], other} - {first.tasks[0].responsible and first.tasks[0].responsible[0]}
     act(works, first.tasks[0].task_id, "delegate", userId=heir.pop())
     works.portal.users[works.portal.tasks[first.tasks[0].task_id or 0].responsible].active = False
+    with works.tools() as tools:
+        list_orders(tools, rules(route=ROUTE))  # which tells the next `assign` who has what
     works.clock.now = at(24, 9)
     if not is_cached:
         shutil.rmtree(works.folder / "cache")
     again, one, two = send(works, 1, *lines), stands(works, 1), stands(works, 2)
     assert ("Иван Другой does not work there any more: task 69 waits for somebody else",) == again.tasks[0].warnings
     assert (None, None, HoldUp("Раскрой", "Иван Другой", "gone")) == (again.finish, one.finish, one.holds_up)
-    assert at(24, 18) == send(works, 2, ("Сборка", 480)).finish == two.finish
+    assert at(26, 10) == send(works, 2, ("Сборка", 480), accepted=at(25, 9)).finish == two.finish
     assert [None, at(25, 10)] == [line.span and line.span[1] for line in one.lines]
     with works.tools(dry_run=True) as tools:
         (warning,) = load.load(tools, rules(route=ROUTE), None).warnings
