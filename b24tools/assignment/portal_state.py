@@ -191,8 +191,18 @@ def read_presence(client: Client, questions: Questions) -> PortalState:
 def take_as_away(state: PortalState, user_id: int, first: date, last: date, zone: ZoneInfo) -> PortalState:
     """Add an absence of whole days, both included."""
     start, end = (datetime.combine(day, time(), zone) for day in (first, last + timedelta(days=1)))
-    away = [*state.absences.get(user_id, ()), Absence(start, end)]
+    away = join_absences([*state.absences.get(user_id, ()), Absence(start, end)])
     return replace(state, absences={**state.absences, user_id: away})
+
+
+def join_absences(absences: Iterable[Absence]) -> list[Absence]:
+    """Make one of those that meet or overlap: a sick leave is entered anew as often as it is extended."""
+    joined: list[Absence] = []
+    for absence in sorted(absences, key=lambda absence: absence.start):
+        if joined and absence.start <= joined[-1].end:
+            absence = Absence(joined[-1].start, max(absence.end, joined.pop().end))
+        joined.append(absence)
+    return joined
 
 
 def look_up(
@@ -342,9 +352,7 @@ def _with_absences(
                 state = replace(state, absences_problem=error.message)
             break
     read = read_absences(answers, first, last, days_in=zone, clock_in=state.zone, order=state.date_order)
-    away = {
-        user_id: list(dict.fromkeys([*state.absences.get(user_id, []), *more])) for user_id, more in read.away.items()
-    }
+    away = {user_id: join_absences([*state.absences.get(user_id, []), *more]) for user_id, more in read.away.items()}
     return replace(
         state,
         date_order=read.order,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from b24tools.assignment.plan import COMPLETE, PlannedTask, Rules, late_from
 from b24tools.assignment.report import Bottleneck, Promise
@@ -156,7 +157,7 @@ class Spans:
         last = None if ready in ends else next(line for end, line in longer if end == ready)
         return Promise(
             ready=ready,
-            day=_last_day(ready, self.calendar),
+            day=read_end(ready, self.calendar.zone)[0],
             late_s=Timeline(self.calendar, (), since).worked(ready) if since else 0,
             bottleneck=self._name_left(*last) if last else self._bottleneck(plans, spans),
         )
@@ -190,13 +191,15 @@ class Spans:
         away = [(absence.start, absence.end) for absence in self.absences.get(person_id, ())]
         lost = find_absences(timeline, (could, span[1]), away, wait_s + work_s)
         person = self.people.get(person_id)
-        until = _last_day(max(end for __, end in lost), self.calendar) if lost else None
-        return Bottleneck(position, wait_s, work_s, person.name if person else None, until)
+        until = read_end(max(end for __, end in lost), self.calendar.zone) if lost else ()
+        return Bottleneck(position, wait_s, work_s, person.name if person else None, *until)
 
 
-def _last_day(end: datetime, calendar: WorkCalendar) -> date:
-    """Return the day on which something ends; at midnight that is the day before."""
-    return (end - timedelta(microseconds=1)).astimezone(calendar.zone).date()
+def read_end(end: datetime, zone: ZoneInfo) -> tuple[date, time | None]:
+    """Return the last day of something, and the time where it ends within that; at midnight it is the day before."""
+    local = end.astimezone(zone)
+    day = (end - timedelta(microseconds=1)).astimezone(zone).date()
+    return day, local.time() if local.time() != time() else None
 
 
 def find_absences(

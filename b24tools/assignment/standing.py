@@ -18,7 +18,7 @@ from b24tools.assignment.ledger import REMOVED
 from b24tools.assignment.plan import PlannedTask, Rules
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions
-from b24tools.assignment.spans import find_absences, wait_and_work
+from b24tools.assignment.spans import find_absences, read_end, wait_and_work
 from b24tools.assignment.staffing import (
     ask_about,
     list_planned,
@@ -112,12 +112,16 @@ class LineStanding:
 
 @dataclass(frozen=True)
 class HoldUp:
-    """What an order waits for: the operation, its person, one of the reasons above, and until when that lasts."""
+    """What an order waits for: the operation, its person, one of the reasons above, and until when that lasts.
+
+    `until_time`: where that ends within the day.
+    """
 
     position: str
     person: str | None
     reason: str
     until: date | None = None
+    until_time: time | None = None
 
 
 @dataclass(frozen=True)
@@ -419,9 +423,8 @@ def _find_hold_up(
         operation, (wait_s, work_s, away) = max(zip(chain, taken, strict=True), key=lambda pair: sum(pair[1][:2]))
         reason = AWAY if away else BUSY if wait_s >= work_s and not operation.is_next else WORK
     name = operation.person.name if operation.person and reason != OUTSIDE else None
-    end = max(end for _start, end in away) if reason == AWAY else None
-    until = (end - MIDNIGHT).astimezone(workload.calendar.zone).date() if end else None
-    return HoldUp(operation.row.position, name, reason, until)
+    until = read_end(max(end for _start, end in away), workload.calendar.zone) if reason == AWAY else ()
+    return HoldUp(operation.row.position, name, reason, *until)
 
 
 def _wait_and_work(

@@ -185,7 +185,7 @@ class OrderStanding(Shape):
     finish: AwareDatetime | None = about("When it is ready, as it stands today, or was; null where that is not known.")
     late_s: int = about("By how many seconds that is too late, by the clock.")
     done: int = about("How many of its lines are finished.")
-    of: int = about("How many lines it has.")
+    of: int = about("How many lines it has, with those that it had before.")
     state: OrderState = about("Whether it is in time: `open` is.")
     cancelled: bool = about("Whether 1C has cancelled it.")
     holds_up: HoldUp | None = about("What it waits for most; null where that is nothing.")
