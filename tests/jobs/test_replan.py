@@ -318,7 +318,8 @@ TOUCHES: dict[str, Callable[[Works, Task], object]] = {
         "task.elapseditem.add", {"TASKID": task.id, "ARFIELDS": {"SECONDS": 600}}, user_id=task.responsible
     ),
 }
-NOTES = {"begun": "it is begun", "in a flow": "it belongs to a flow"}
+NOTES = dict.fromkeys(("begun", "begun and given away", "with time noted"), "it is begun")
+NOTES |= {"in a flow": "it belongs to a flow"}
 
 
 LONG = ("discussed", "renamed", "in a flow")
