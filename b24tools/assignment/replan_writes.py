@@ -7,7 +7,7 @@ planned anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -74,6 +74,9 @@ class Written:
     note: str = ""
 
 
+NoteDone = Callable[[Mapping[int, Written]], None]
+
+
 def let_moves_end(clock: RunClock, rows: Iterable[LedgerTask], zone: ZoneInfo) -> None:
     """Wait until a move that left a moment ago, and was never answered, cannot be carried out any more."""
     since = recovery.latest([row.writing_since for row in rows if row.sent_values.get(MOVE)])
@@ -131,16 +134,24 @@ def drop_marks(store: Store, rows: Iterable[LedgerTask]) -> None:
         store.orders.save_lines(_without_mark(row) for row in rows if row.sent_values.get(MOVE))
 
 
-def write_moves(tools: Tools, rules: Rules, portal: PortalState, planned: Sequence[PlannedMove]) -> dict[int, Written]:
-    """Write the moves; what came of each, by task. Raises only what stops the machine itself."""
-    return _Mover(tools, rules, portal, planned).run()
+def write_moves(
+    tools: Tools, rules: Rules, portal: PortalState, planned: Sequence[PlannedMove], note_done: NoteDone
+) -> dict[int, Written]:
+    """Write the moves; what came of each, by task. Raises only what stops the machine itself.
+
+    `note_done` is told what came of the moves so far, in the transactions that save it.
+    """
+    return _Mover(tools, rules, portal, planned, note_done).run()
 
 
 class _Mover:
     """Fifty moves a request; the tasks are read again in the request before it."""
 
-    def __init__(self, tools: Tools, rules: Rules, portal: PortalState, planned: Sequence[PlannedMove]) -> None:
+    def __init__(
+        self, tools: Tools, rules: Rules, portal: PortalState, planned: Sequence[PlannedMove], note_done: NoteDone
+    ) -> None:
         self._tools = tools
+        self._note_done = note_done
         self._store = tools.store
         self._zone = rules.zone
         self._portal = portal
@@ -231,6 +242,7 @@ class _Mover:
             for move in chunk:
                 if self._done[move.task.id].outcome == MOVED:
                     self._store.decisions.link_move(move.row.key, move.task.id)
+            self._note_done(self._done)
 
     def _may_have_moved(self, move: PlannedMove) -> bool:
         written = self._done.get(move.task.id)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from b24tools.assignment.plan import COMPLETE, PlannedTask, Rules, late_from
-from b24tools.assignment.report import Bottleneck, Promise
+from b24tools.assignment.report import CHANGED_NOTHING, Bottleneck, Promise, TaskResult
 from b24tools.core.i18n import _
 from b24tools.core.models import DONE, OPEN_WORK, Absence, Person, Status, Task
 from b24tools.onec import order as onec_order
@@ -42,10 +43,34 @@ class Spans:
         """
         return None if plan.choice is None and plan.task and self.is_with_leaver(plan.task) else self._lying(plan)
 
-    def ready_of(self, plan: PlannedTask) -> datetime | None:
+    def ready_at(self, plan: PlannedTask) -> datetime | None:
         """When its work is done; None where that is not known, or the end of what it waits for."""
         span = None if plan.is_uncertain else self.of(plan)
         return span[1] if span else None
+
+    def report(self, plan: PlannedTask, *, dry_run: bool) -> TaskResult:
+        """Return what there is to say of a line of an order."""
+        person = self.people.get(plan.responsible[0]) if plan.responsible else None
+        result = plan.to_result(dry_run=dry_run)
+        return replace(result, ready=self.ready_at(plan), person=person.shown if person else "")
+
+    def report_left(self, position: str, task: Task) -> TaskResult:
+        """Say of the task of a line that its order no longer has that it was left alone."""
+        person = self.people.get(task.responsible_id)
+        return TaskResult(
+            position=position,
+            outcome=CHANGED_NOTHING,
+            task_id=task.id,
+            title=task.title,
+            responsible=(task.responsible_id, task.responsible_name),
+            person=person.shown if person else "",
+            start=task.start,
+            end=task.end,
+            ready=None if self.is_outside(task) else self.end_of_task(task.responsible_id, task.id),
+            deadline=task.deadline,
+            estimate_s=task.estimate_s,
+            warnings=(_("the order no longer has this line: its task was left"),),
+        )
 
     def is_uncertain(self, plan: PlannedTask, before: Iterable[PlannedTask], left: Iterable[Task]) -> bool:
         """Whether it waits for what nobody knows the end of; `left`: tasks of lines that its order has no longer."""
@@ -152,23 +177,25 @@ class Spans:
     ) -> Promise | None:
         """What may be promised of the order whose plans these are; `left`: as in `finish`.
 
-        None where nothing is left to do; where a line has failed, somebody has put it off, has it outside production,
-        or who has left has it, it cannot be known.
+        None where nothing is left to do, or 1C has ended the order; where a line has failed, somebody has put it off,
+        has it outside production, or who has left has it, it cannot be known.
         """
-        spans = {plan.item.key: span for plan in plans if (span := self.of(plan))}
-        if not spans or any(plan.error or (plan.is_put_off and not order.cancelled) for plan in plans):
+        if order.done or order.cancelled or any(plan.error or plan.is_put_off for plan in plans):
             return None
         if any(map(self.is_unknown, plans)) or any(self.is_outside(task) for __, task in left):
             return None
+        spans = {plan.item.key: span for plan in plans if (span := self.of(plan))}
+        ends = [end for __, end in spans.values()]
         longer = [(end, line) for line in left if (end := self.end_of_task(line[1].responsible_id, line[1].id))]
-        ready, since = max(end for __, end in spans.values()), late_from(order)
-        last = max((pair for pair in longer if pair[0] > ready), default=None, key=lambda pair: pair[0])
-        ready = last[0] if last else ready
+        ready, since = max([*ends, *(end for end, __ in longer)], default=None), late_from(order)
+        if ready is None:
+            return None
+        last = None if ready in ends else next(line for end, line in longer if end == ready)
         return Promise(
             ready=ready,
-            day=_last_day(ready, self.calendar),
+            day=read_end(ready, self.calendar.zone)[0],
             late_s=Timeline(self.calendar, (), since).worked(ready) if since else 0,
-            bottleneck=self._name_left(*last[1]) if last else self._bottleneck(plans, spans),
+            bottleneck=self._name_left(*last) if last else self._bottleneck(plans, spans),
         )
 
     def _name_left(self, position: str, task: Task) -> Bottleneck | None:
@@ -201,14 +228,16 @@ class Spans:
         away = [(absence.start, absence.end) for absence in self.absences.get(person_id, ())]
         lost = find_absences(timeline, (could, span[1]), away, wait_s + work_s)
         person = self.people.get(person_id)
-        until = _last_day(max(end for __, end in lost), self.calendar) if lost else None
+        day, hour = read_end(max(end for __, end in lost), self.calendar.zone) if lost else (None, None)
         others_s, idle_s = self.workload.wait_of(person_id, number, could)
-        return Bottleneck(position, wait_s, work_s, person.shown if person else None, until, idle_s > others_s)
+        return Bottleneck(position, wait_s, work_s, person.shown if person else None, day, hour, idle_s > others_s)
 
 
-def _last_day(end: datetime, calendar: WorkCalendar) -> date:
-    """Return the day on which something ends; at midnight that is the day before."""
-    return (end - timedelta(microseconds=1)).astimezone(calendar.zone).date()
+def read_end(end: datetime, zone: ZoneInfo) -> tuple[date, time | None]:
+    """Return the last day of something, and the time where it ends within that; at midnight it is the day before."""
+    local = end.astimezone(zone)
+    day = (end - timedelta(microseconds=1)).astimezone(zone).date()
+    return day, local.time() if local.time() != time() else None
 
 
 def find_absences(

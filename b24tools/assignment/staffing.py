@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
 
 from b24tools.assignment.plan import PlannedTask, Rules
-from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, PortalState, Questions
+from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, PortalState, Questions, read_workers
 from b24tools.assignment.tools import Tools
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.i18n import _
@@ -155,6 +156,34 @@ def ask_about(tools: Tools, rules: Rules, company: OrgData, workers: Collection[
         date_order=tools.directory.date_order(),
         **more,
     )
+
+
+def read_handed_over(
+    tools: Tools,
+    rules: Rules,
+    company: OrgData,
+    portal: PortalState,
+    questions: Questions,
+    tasks: Iterable[Task | None],
+    others: Collection[int] = (),
+) -> tuple[PortalState, Questions]:
+    """Read also who has one of these tasks without being asked about: people of other positions, or who have left.
+
+    And these `others`.
+
+    Of those outside production the time is not planned; of who has come into it since the people were cached it is, and
+    who has left keeps the work, which others may wait for.
+    """
+    holders = {task.responsible_id for task in tasks if task and task.is_open}
+    more = sorted({*holders, *others} - set(questions.workers))
+    if not more:
+        return portal, questions
+    portal = read_workers(tools.client, portal, questions, more)
+    come = {id_ for id_, who in portal.people.items() if company.staff.home_of(who)} - rules.excluded
+    gone = {id_ for id_, who in portal.people.items() if not who.active}
+    outside = {*more} - come - gone - list_planned(company, rules, tools.store.orders.holders())
+    portal = replace(portal, open=[task for task in portal.open if task.responsible_id not in outside])
+    return portal, replace(questions, workers=[*questions.workers, *more])
 
 
 def workload_of(

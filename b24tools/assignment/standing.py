@@ -18,8 +18,15 @@ from b24tools.assignment.ledger import REMOVED
 from b24tools.assignment.plan import PlannedTask, Rules
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions
-from b24tools.assignment.spans import find_absences, wait_and_work
-from b24tools.assignment.staffing import ask_about, list_planned, not_known, working_hours, workload_of
+from b24tools.assignment.spans import find_absences, read_end, wait_and_work
+from b24tools.assignment.staffing import (
+    ask_about,
+    list_planned,
+    not_known,
+    read_handed_over,
+    working_hours,
+    workload_of,
+)
 from b24tools.assignment.tools import Tools
 from b24tools.assignment.waiting import list_stages
 from b24tools.bitrix24.org_cache import OrgData
@@ -113,12 +120,16 @@ class LineStanding:
 
 @dataclass(frozen=True)
 class HoldUp:
-    """What an order waits for: the operation, its person, one of the reasons above, and until when that lasts."""
+    """What an order waits for: the operation, its person, one of the reasons above, and until when that lasts.
+
+    `until_time`: where that ends within the day.
+    """
 
     position: str
     person: str | None
     reason: str
     until: date | None = None
+    until_time: time | None = None
 
 
 @dataclass(frozen=True)
@@ -190,6 +201,7 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
     if portal.server_now is not None:
         tools.clock.sync(portal.server_now, asked_at)
     tools.directory.remember_date_order(portal.date_order)
+    portal, questions = read_handed_over(tools, rules, company, portal, questions, map(portal.of_line, rows.values()))
     calendar, warnings = working_hours(company, rules)
     now = tools.clock.now()
     people = mark_namesakes([*company.staff.people.values(), *portal.people.values()])
@@ -411,10 +423,9 @@ def _find_hold_up(
         reason = AWAY if away else WORK
         if not away and wait_s >= work_s:
             reason = _name_wait(operation, workload, _could_begin(operation, lines, workload, rules, now)) or WORK
-    name = operation.person.shown if operation.person else None
-    end = max(end for _start, end in away) if reason == AWAY else None
-    until = (end - MIDNIGHT).astimezone(workload.calendar.zone).date() if end else None
-    return HoldUp(operation.row.position, name, reason, until)
+    name = operation.person.shown if operation.person and reason != OUTSIDE else None
+    until = read_end(max(end for _start, end in away), workload.calendar.zone) if reason == AWAY else ()
+    return HoldUp(operation.row.position, name, reason, *until)
 
 
 def _wait_and_work(
@@ -459,7 +470,7 @@ class _Verdict(NamedTuple):
 def _judge(line: LineStanding, lines: Sequence[LineStanding], workload: Workload, now: datetime) -> _Verdict:
     """Tell whether an operation keeps its plan. By what the one before it is late is not its own.
 
-    Whoever is absent for half of that, or more, is away, whatever else there is to do.
+    Whoever is absent under the plan, or for half of that or more, is away, whatever else there is to do.
     """
     task, span = line.task, line.span
     if line.is_deferred:
@@ -481,8 +492,8 @@ def _judge(line: LineStanding, lines: Sequence[LineStanding], workload: Workload
     timeline = workload.usual_line(task.responsible_id, min(now, planned, start))
     worked = timeline.worked
     late_s = worked(span[1]) - worked(could) - (worked(end) - worked(planned))
-    if line.away:
-        return _Verdict(late_s, AWAY, line.away)
+    if under := tuple(away for away in line.away if away[0] < task.end):
+        return _Verdict(late_s, AWAY, under)
     since = max(task.end, could)
     if away := find_absences(timeline, (since, span[1]), line.absences, late_s):
         return _Verdict(late_s, AWAY, away)

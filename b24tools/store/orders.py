@@ -233,6 +233,11 @@ class Orders:
         sql = "SELECT DISTINCT responsible_id FROM order_tasks JOIN orders ON orders.id = order_id WHERE is_over = 0"
         return {row["responsible_id"] for row in self._db.query(sql) if row["responsible_id"]}
 
+    def seen_holders(self) -> set[int]:
+        """Return who had a task of an order that is not over when that was last worked out."""
+        rows = self._db.query("SELECT standing FROM orders WHERE is_over = 0")
+        return {id_ for row in rows for id_ in json.loads(row["standing"]).get("people", ()) if id_}
+
     def read(self, order_ids: Iterable[str]) -> dict[str, OrderRow]:
         """Return these orders, by id."""
         rows = self._db.query_in("SELECT * FROM orders WHERE id IN (?)", order_ids)
@@ -246,8 +251,9 @@ class Orders:
     ) -> None:
         """Save how orders stand, by id, and whether they are over; what differs from before takes a new number.
 
-        Another reason for what holds an order up, plans moved by hand, and names, are no news. An order that is not as
-        it was `seen` stays. The numbers never fall behind the clock: after a restored backup they do not come again.
+        Another reason for what holds an order up, plans moved by hand, and names, are no news; since when such plans
+        are known is noted. An order that is not as it was `seen` stays. The numbers never fall behind the clock: after
+        a restored backup they do not come again.
         """
         with self._db.transaction():
             last = number = self.last_change()
@@ -256,11 +262,14 @@ class Orders:
                 if (row.changed_no, row.sent_at) != (known.changed_no, known.sent_at):
                     continue
                 standing, is_over = standings[order_id]
+                if plans := standing.get("plans"):
+                    known_at = row.standing.get("plans_at") if plans == row.standing.get("plans") else None
+                    standing = {**standing, "plans_at": known_at or to_text(now)}
                 if row.standing != standing:
                     text = json.dumps(standing, ensure_ascii=False)
                     self._db.execute("UPDATE orders SET standing = ? WHERE id = ?", [text, order_id])
                 sides = row.standing, standing
-                left_out = {"plans": None, "names": None}
+                left_out = {"plans": None, "plans_at": None, "names": None}
                 old, new = ({**side, "holds_up": (side.get("holds_up") or ())[:2], **left_out} for side in sides)
                 if old != new:
                     number = max(number + 1, int(now.timestamp()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from b24tools.assignment.report import Bottleneck, OrderResult, Promise
 from b24tools.assignment.standing import HoldUp, OrderStanding, read_standings
-from b24tools.jobs import load, today
+from b24tools.jobs import load, replan, today
 from b24tools.jobs.orders import STATES, list_orders
 from tests.support.orders import MOSCOW, Works, order, rules
 
@@ -410,3 +411,80 @@ def test_what_waits_for_something_without_an_end_has_none(
     works.clock.now = at(23, 9)
     act(works, assembled, "start")
     assert [None, None, at(23, 10), (at(23, 9), at(23, 10)), [(at(23, 9), None, False)]] == look()
+
+
+def test_who_has_come_since_the_people_were_cached_is_planned_with_all_that_is_to_be_done(
+    works: Works, people: dict[str, int]
+) -> None:
+    """As soon as somebody has handed over a task; `replan` gives such a person nothing beside other work."""
+    first = send(works, 1, ("Раскрой", 240), wanted=at(23))
+    home = next(row.id for row in works.portal.departments.values() if row.name == "Раскрой")
+    new = works.portal.add_user("Иван", "Новый", departments=[home]).id
+    works.portal.add_task("Обучение", responsible=new, creator=1, time_estimate=24 * 3600, deadline=at(20))
+    second = send(works, 2, ("Раскрой", 240), wanted=at(23))
+    act(works, second.tasks[0].task_id, "delegate", userId=new)
+    again, one = send(works, 2, ("Раскрой", 240), wanted=at(23)), stands(works, 2)
+    assert (at(23, 18), at(23, 18)) == (again.finish, one.finish)
+    works.portal.add_absence(people["Раскрой"], date(2026, 11, 23), date(2026, 11, 23))
+    with works.tools(dry_run=True) as tools:
+        (move,) = replan.plan(tools, rules(route=ROUTE), replan.Request()).moves
+    assert (first.tasks[0].task_id, "away") == (move.task_id, move.reason)
+    assert move.after is not None
+    assert ("Иван Раскрой", at(24, 9)) == (move.after.responsible[1], move.after.start)
+
+
+@pytest.mark.parametrize("is_cached", [True, False])
+def test_who_has_left_with_a_task_that_was_handed_over_is_known_to_all(
+    is_cached: bool, works: Works, people: dict[str, int]
+) -> None:
+    """Also when the cache has the people without the one who left; what waits for the task is not laid before it."""
+    home = next(row.id for row in works.portal.departments.values() if row.name == "Раскрой")
+    other = works.portal.add_user("Иван", "Другой", departments=[home]).id
+    lines = ("Раскрой", 480), ("Сборка", 60)
+    first = send(works, 1, *lines)
+    send(works, 2, ("Сборка", 480), accepted=at(25, 9))
+    heir = {people["Раскрой"], other} - {first.tasks[0].responsible and first.tasks[0].responsible[0]}
+    act(works, first.tasks[0].task_id, "delegate", userId=heir.pop())
+    works.portal.users[works.portal.tasks[first.tasks[0].task_id or 0].responsible].active = False
+    with works.tools() as tools:
+        list_orders(tools, rules(route=ROUTE))  # which tells the next `assign` who has what
+    works.clock.now = at(24, 9)
+    if not is_cached:
+        shutil.rmtree(works.folder / "cache")
+    again, one, two = send(works, 1, *lines), stands(works, 1), stands(works, 2)
+    assert ("Иван Другой does not work there any more: task 69 waits for somebody else",) == again.tasks[0].warnings
+    assert (None, None, HoldUp("Раскрой", "Иван Другой", "gone")) == (again.finish, one.finish, one.holds_up)
+    assert at(26, 10) == send(works, 2, ("Сборка", 480), accepted=at(25, 9)).finish == two.finish
+    assert [None, at(25, 10)] == [line.span and line.span[1] for line in one.lines]
+    with works.tools(dry_run=True) as tools:
+        (warning,) = load.load(tools, rules(route=ROUTE), None).warnings
+        (staying,) = replan.plan(tools, rules(route=ROUTE), replan.Request()).moves
+    assert warning.startswith("Иван Другой does not work there any more, and has 1 task of an order")
+    assert (69, "gone", "skipped") == (staying.task_id, staying.reason, staying.outcome)
+
+
+def test_nothing_is_promised_of_a_cancelled_order_of_which_a_task_is_begun(
+    works: Works, people: dict[str, int]
+) -> None:
+    """It has no end that anybody waits for, and its first promise is of an order that is taken up again."""
+    lines = ("Раскрой", 240), ("Сборка", 60)
+    first = send(works, 1, *lines)
+    works.clock.now = at(23, 10)
+    act(works, first.tasks[0].task_id, "start")
+    again = send(works, 1, *lines, called_off=True)
+    assert ("updated", None, None) == (again.outcome, again.finish, again.promise)
+
+
+def test_of_an_order_of_which_only_a_line_is_left_that_1c_has_no_longer_that_is_promised(
+    works: Works, people: dict[str, int]
+) -> None:
+    """With when it will be ready: its person was ill meanwhile."""
+    first = send(works, 1, ("Раскрой", 60), ("Сборка", 60))
+    act(works, first.tasks[0].task_id, "complete")
+    works.portal.add_absence(people["Сборка"], date(2026, 11, 23), date(2026, 11, 23))
+    again, one = send(works, 1, ("Раскрой", 60)), stands(works, 1)
+    promise = Promise(
+        at(24, 10), date(2026, 11, 24), 0, Bottleneck("Сборка", 28800, 3600, "Иван Сборка", date(2026, 11, 23))
+    )
+    assert (at(24, 10), promise, at(24, 10)) == (again.finish, again.promise, one.finish)
+    assert [None, at(24, 10)] == [task.ready for task in again.tasks]

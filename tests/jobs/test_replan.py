@@ -318,7 +318,8 @@ TOUCHES: dict[str, Callable[[Works, Task], object]] = {
         "task.elapseditem.add", {"TASKID": task.id, "ARFIELDS": {"SECONDS": 600}}, user_id=task.responsible
     ),
 }
-NOTES = {"begun": "it is begun", "in a flow": "it belongs to a flow"}
+NOTES = dict.fromkeys(("begun", "begun and given away", "with time noted"), "it is begun")
+NOTES |= {"in a flow": "it belongs to a flow"}
 
 
 LONG = ("discussed", "renamed", "in a flow")
@@ -552,3 +553,17 @@ def test_other_work_of_who_is_to_be_planned_without_is_named(works: Works, peopl
     (warning,) = run(works, dry_run=True, without="Первый", since=at(24), until=at(25)).warnings[1:]
     assert f"Иван Первый has other work, too, that is not of orders from 1C and stays: #{after}" == warning
     assert [] == [text for text in run(works, dry_run=True).warnings if f"#{before}" in text]
+
+
+@pytest.mark.parametrize(("day", "is_named"), [(24, False), (26, True)])
+def test_other_work_that_lies_behind_the_days_is_not_named(
+    day: int, is_named: bool, works: Works, people: dict[str, int]
+) -> None:
+    """Whoever is there again then does it."""
+    begins, ends = at(26, 9), at(26, 10)
+    own = {"responsible": people["Третий"], "creator": 1, "time_estimate": 3600, "start_plan": begins, "end_plan": ends}
+    task = works.portal.add_task("Отчёт", **own).id
+    works.clock.now = at(23, 8)
+    named = run(works, dry_run=True, without="Третий", since=at(day), until=at(day + 1)).warnings[1:]
+    text = f"Иван Третий has other work, too, that is not of orders from 1C and stays: #{task}"
+    assert [text] * is_named == [*named]
