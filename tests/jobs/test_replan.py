@@ -195,8 +195,9 @@ def test_an_order_that_comes_first_goes_before_all_others(works: Works, people: 
     assert [] == moves(run(works, first="3", frozen_days=0))
 
 
+@pytest.mark.parametrize(("method", "what"), [("start", "begun"), ("defer", "changed"), ("complete", "changed")])
 def test_what_is_begun_between_reading_and_writing_stays_with_what_makes_room(
-    works: Works, people: dict[str, int], monkeypatch: pytest.MonkeyPatch
+    method: str, what: str, works: Works, people: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The tasks are read again in the request before the moves."""
     send(works, 1, ("Сборка", 960), wanted=at(30))
@@ -207,13 +208,14 @@ def test_what_is_begun_between_reading_and_writing_stays_with_what_makes_room(
 
     def begin(*arguments: Any) -> Any:
         works.clock.now += timedelta(minutes=1)
-        works.portal.act("tasks.task.start", {"taskId": patient}, user_id=people["Третий"])
+        works.portal.act(f"tasks.task.{method}", {"taskId": patient}, user_id=people["Третий"])
         return write_moves(*arguments)
 
     monkeypatch.setattr(replan.replan_writes, "write_moves", begin)
     before = places(works)
     result = run(works)
     assert {(urgent, "late", "skipped"), (patient, "displaced", "skipped")} == set(moves(result))
+    assert f"somebody has {what} it meanwhile" in {move.note for move in result.moves}
     assert before == places(works)
     with works.tools() as tools:
         rows = tools.store.orders.lines(["order-2", "order-3"]).values()
