@@ -468,8 +468,9 @@ class Planner:
         deadline, is_from_slot = self._deadline(item.order, choice.finish)
         plan = self._warn_of_passed_date(plan) if is_from_slot else plan
         winner = next(candidate for candidate in choice.candidates if candidate.chosen)
+        worked = self._workload.usual_line(winner.id, self.now).worked
         for away in winner.absent:
-            if choice.start < away[0] and away[1] < choice.finish:
+            if choice.start < away[0] and away[1] < choice.finish and worked(away[0]) < worked(away[1]):
                 plan = plan.warn(_("the work is torn: {name} is away {days}"), name=winner.name, days=self._days(away))
         project_end = self.portal.project_end
         if project_end and choice.finish > project_end + timedelta(days=1):
