@@ -39,7 +39,7 @@ from b24tools.core.org_structure import Match
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.scheduling import sequence
-from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
+from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar, whole_minute
 from b24tools.scheduling.lane import OpenTask, StagedTask
 from b24tools.scheduling.tender import Choice
 from b24tools.scheduling.workload import Workload
@@ -468,8 +468,9 @@ class Planner:
         deadline, is_from_slot = self._deadline(item.order, choice.finish)
         plan = self._warn_of_passed_date(plan) if is_from_slot else plan
         winner = next(candidate for candidate in choice.candidates if candidate.chosen)
+        worked = self._workload.usual_line(winner.id, self.now).worked
         for away in winner.absent:
-            if choice.start < away[0] and away[1] < choice.finish:
+            if choice.start < away[0] and away[1] < choice.finish and worked(away[0]) < worked(away[1]):
                 plan = plan.warn(_("the work is torn: {name} is away {days}"), name=winner.name, days=self._days(away))
         project_end = self.portal.project_end
         if project_end and choice.finish > project_end + timedelta(days=1):
@@ -552,7 +553,7 @@ class Planner:
         )
 
     def _wanted_moment(self, order: onec_order.Order) -> datetime | None:
-        """The wanted moment; of a bare date the end of that working day, or of the last one before."""
+        """The wanted moment, without seconds, as the portal has it; of a bare date the end of the last working day."""
         if order.wanted is None:
             return None
         wanted = order.wanted
@@ -561,7 +562,7 @@ class Planner:
                 wanted = self.calendar.end_of_working_day(wanted.date())
             except NoWorkingTime:
                 wanted = wanted_end(order) or wanted
-        return wanted.astimezone(UTC)
+        return whole_minute(wanted.astimezone(UTC))
 
     def list_unmatched(self, order: onec_order.Order) -> list[str]:
         """Say which department or person the order names without meaning one that is on the portal."""

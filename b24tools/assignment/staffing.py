@@ -29,7 +29,7 @@ LONGEST_DAY_S = 12 * 3600
 def working_hours(company: OrgData, rules: Rules) -> tuple[WorkCalendar, list[str]]:
     """The calendar to plan by, and what is to be said of where it comes from."""
     calendar, warnings = portal_hours.portal_hours(company.schedule, company.calendar_settings, rules.zone)
-    longest_s = max(calendar.working_s(date(2026, 6, day)) for day in range(1, 8))  # an ordinary week
+    longest_s = _longest_day_s(calendar)
     if longest_s > LONGEST_DAY_S:
         warnings.append(
             _("the work schedule gives everybody {hours} hours of work a day: look at its shifts and breaks").format(
@@ -42,7 +42,25 @@ def working_hours(company: OrgData, rules: Rules) -> tuple[WorkCalendar, list[st
             text = _("people.json: schedule {id} is not on the portal, or has no hours: the usual hours count")
             warnings.append(text.format(id=number))
     warnings += _find_odd_names(company.staff, rules)
-    return with_production(calendar, production_calendar(rules.country).days, rules.own.days), warnings
+    calendar = with_production(calendar, production_calendar(rules.country).days, rules.own.days)
+    return calendar, [*warnings, *_find_long_days(company, rules, calendar)]
+
+
+def _longest_day_s(calendar: WorkCalendar) -> int:
+    return max(calendar.working_s(date(2026, 6, day)) for day in range(1, 8))  # an ordinary week
+
+
+def _find_long_days(company: OrgData, rules: Rules, calendar: WorkCalendar) -> list[str]:
+    """Say who has longer days by a schedule of their own than anybody works."""
+    people = [person for person in company.staff.people.values() if person.active]
+    calendars = own_calendars(people, company, rules, calendar)
+    longest_s = {id(own): _longest_day_s(own) for own in calendars.values() if own is not calendar}
+    text = _("{name}: the work schedule gives {hours} hours of work a day: look at its shifts and breaks")
+    return [
+        text.format(name=person.name, hours=round(day_s / 3600, 1))
+        for person in people
+        if (day_s := longest_s.get(id(calendars[person.id]), 0)) > LONGEST_DAY_S
+    ]
 
 
 def _find_odd_names(staff: Staff, rules: Rules) -> list[str]:

@@ -16,7 +16,7 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline, WorkCalendar, united
+from b24tools.scheduling.calendar import MINUTE_S, Interval, NoWorkingTime, Span, Timeline, WorkCalendar, united
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ class Worker:
     terms: Mapping[str, Any] = field(default_factory=dict)
 
     def own_s(self, work_s: int) -> int:
-        """How long work takes this person, in whole seconds, rounded up."""
-        return -(-work_s * self.rate.denominator // self.rate.numerator)
+        """How long work takes this person, in whole minutes, rounded up: the portal cuts the seconds of a plan."""
+        return -(-work_s * self.rate.denominator // (self.rate.numerator * MINUTE_S)) * MINUTE_S
 
 
 @dataclass(frozen=True, slots=True)

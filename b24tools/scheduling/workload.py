@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline, WorkCalendar, whole_minute
+from b24tools.scheduling.calendar import MINUTE_S, Interval, NoWorkingTime, Span, Timeline, WorkCalendar, whole_minute
 from b24tools.scheduling.lane import (
     Lane,
     Layout,
@@ -28,7 +28,6 @@ from b24tools.scheduling.lane import (
 from b24tools.scheduling.tender import Choice, Tender
 
 UNKNOWN_ESTIMATE_S = 3600
-MINUTE_S = 60
 MOST_ROUNDS = 50  # of operations that wait for one another; each goes through all orders
 
 

@@ -122,6 +122,17 @@ def test_a_schedule_of_ones_own(works: Works) -> None:
     assert after == slot(given(works, 60, number="4", pins={"Резчик": third}))
 
 
+def test_a_schedule_of_ones_own_with_long_days_is_doubted(works: Works) -> None:
+    """The person is named; with fewer hours a week the days are not as long."""
+    first, second, _third = shop(works, "Первый", "Второй", "Третий")
+    works.portal.add_schedule(6, 20, id=2, break_s=0)
+    works.people = said(people={first: {"schedule": 2}, second: {"schedule": 2, "hours_a_week": 40}})
+    result = works.assign(order([("Резчик", 60)]))[0]
+    assert ("Иван Первый: the work schedule gives 14.0 hours of work a day: look at its shifts and breaks",) == (
+        result.warnings
+    )
+
+
 def test_a_schedule_that_is_not_there_is_said(works: Works) -> None:
     """So is a department; the hours of all others count."""
     (cutter,) = shop(works, "Первый")
