@@ -28,7 +28,7 @@ from b24tools.assignment.plan import (
 from b24tools.assignment.portal_state import PortalState
 from b24tools.assignment.recovery import Todo, may_still_run
 from b24tools.assignment.spans import Spans
-from b24tools.assignment.staffing import left_of, workload_of
+from b24tools.assignment.staffing import left_of, open_task, workload_of
 from b24tools.assignment.waiting import list_staged
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import errors
@@ -40,10 +40,10 @@ from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.scheduling import sequence
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
-from b24tools.scheduling.lane import OpenTask, StagedTask
+from b24tools.scheduling.lane import StagedTask
 from b24tools.scheduling.tender import Choice
 from b24tools.scheduling.workload import Workload
-from b24tools.store.orders import LedgerTask
+from b24tools.store.orders import LedgerTask, OurTask
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Planner:
     portal: PortalState
     calendar: WorkCalendar
     now: datetime
-    our_tasks: Mapping[int, str]
+    our_tasks: Mapping[int, OurTask]
     last_assigned: Mapping[int, datetime]
     attached: Mapping[tuple[str, str, str], str]
     pinned: Collection[str] = ()
@@ -283,8 +283,7 @@ class Planner:
         if task.status == Status.DEFERRED:
             if known and known.sent_values.get("cancelled"):
                 plan = replace(plan, renews=True)
-                left_s = self._left_of(task, item.line.position)
-                self._workload.put(OpenTask(task.id, task.responsible_id, left_s, task.start, task.end, ours=True))
+                self._workload.put(open_task(task, self._left_of(task, item.line.position), known))
             else:
                 plan = plan.warn(
                     _("task {id} is deferred on the portal: renew it there if the work is to go on"), id=task.id

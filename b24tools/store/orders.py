@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from b24tools.core import clock
 from b24tools.core.line_keys import KEY_WIDTH, number_line
@@ -93,6 +93,14 @@ class OrderRow:
     sent_at: datetime
     ended: str | None
     unwritten: tuple[str, ...]
+
+
+class OurTask(NamedTuple):
+    """The position of a task of ours, and its plan as b24tools wrote it."""
+
+    position: str
+    start: datetime | None
+    end: datetime | None
 
 
 @dataclass(frozen=True)
@@ -343,10 +351,13 @@ class Orders:
         sql = "SELECT task_id, order_id FROM all_lines WHERE task_id IN (?)"
         return {row["task_id"]: row["order_id"] for row in self._db.query_in(sql, task_ids)}
 
-    def our_tasks(self, task_ids: Iterable[int]) -> dict[int, str]:
-        """Return those of the tasks that are ours, with their positions."""
-        sql = "SELECT task_id, position FROM all_lines WHERE task_id IN (?)"
-        return {row["task_id"]: row["position"] for row in self._db.query_in(sql, task_ids)}
+    def our_tasks(self, task_ids: Iterable[int]) -> dict[int, OurTask]:
+        """Return those of the tasks that are ours."""
+        sql = "SELECT task_id, position, starts_at, ends_at FROM all_lines WHERE task_id IN (?)"
+        return {
+            task_id: OurTask(position, from_text(start), from_text(end))
+            for task_id, position, start, end in self._db.query_in(sql, task_ids)
+        }
 
     def last_known_task(self) -> int:
         """Return the highest id of a task that the ledger knows; 0 where it knows none."""

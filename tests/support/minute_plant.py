@@ -19,25 +19,26 @@ UNKNOWN_ESTIMATE = 60
 
 @dataclass(frozen=True)
 class Shift:
-    """The hours of all working days, and their weekdays, Monday is 0; the break lies in the middle."""
+    """The hours of all working days, their weekdays, Monday is 0, and days off; the break lies in the middle."""
 
     start: int
     end: int
     pause: int
     weekdays: frozenset[int]
+    days_off: frozenset[int] = frozenset()
 
     @cached_property
     def minutes(self) -> list[int]:
         """Every working minute up to the horizon; the first day is a Monday."""
         pause = (self.start + self.end - self.pause) // 2
         of_day = [minute for minute in range(self.start, self.end) if not pause <= minute < pause + self.pause]
-        days = [day for day in range(HORIZON_DAYS) if day % 7 in self.weekdays]
+        days = [day for day in range(HORIZON_DAYS) if day % 7 in self.weekdays and day not in self.days_off]
         return [day * DAY + minute for day in days for minute in of_day]
 
 
 @dataclass(frozen=True)
 class PlantTask:
-    """A task as the portal shows it. `ours`: its plan is a slot."""
+    """A task as the portal shows it. `ours`: its plan is a slot; `by_hand`: people have set it otherwise."""
 
     id: int
     person: int
@@ -50,6 +51,7 @@ class PlantTask:
     closed_at: int | None = None
     ours: bool = False
     is_abandoned: bool = False  # its person has left
+    by_hand: bool = False
 
     @property
     def is_laid(self) -> bool:
@@ -118,8 +120,9 @@ class Lane:
             elif is_over or started:
                 slots.append((held, self._since(task), self.left(task), task))
             elif slot:
-                own, usual = (_count(minutes, *slot) for minutes in (self.mine, self.usual))
-                length = min(max(own, usual), self.left(task))
+                length = self.left(task)
+                if task.by_hand:
+                    length = min(max(_count(minutes, *slot) for minutes in (self.mine, self.usual)), length)
                 slots.append((max(held, self.place(slot[0])), self._since(task), length, task))
             else:
                 rest.append((max(held, self.place(task.start or 0)), task.id, self.left(task), task))
