@@ -161,7 +161,8 @@ class Planner:
                 places.append((plan.task.responsible_id, plan.task.id) if plan.task else None)
         for task in map(self.task_left, self._rows_left(items)):
             places.append((task.responsible_id, task.id) if task else None)
-        return [StagedTask(stage, *place) for stage, place in zip(self._stages(items), places, strict=True) if place]
+        stages, accepted = self._stages(items), items[0].order.accepted
+        return [StagedTask(stage, *place, accepted) for stage, place in zip(stages, places, strict=True) if place]
 
     def _plan(self, item: Item, before: Sequence[PlannedTask], until: datetime | None) -> PlannedTask:
         """Plan a line; `before`: the operations that have to be done first. `until`: when those left of it are done."""
@@ -183,8 +184,7 @@ class Planner:
         task = item.task or self._by_title(item)
         if task is not None:
             plan = self._plan_existing(plan, task)
-            ends = [until, *(self.spans.end_of(earlier) for earlier in before)]
-            self._workload.hold(task.responsible_id, task.id, max(filter(None, ends), default=None))
+            self._workload.hold(task.responsible_id, task.id, not_before)
             return self._warn_of_person(plan, task, match) if task.is_open and not item.order.done else plan
         if item.order.cancelled:
             plan = plan.warn(_("the order is cancelled and has no task for this line: none is made"))

@@ -45,11 +45,12 @@ class OpenTask:
 
 
 class StagedTask(NamedTuple):
-    """An open task of an order: it begins when those of lower stages have ended, without a stage at once."""
+    """An open task of an order: it begins when those of lower stages have ended, and its order is accepted."""
 
     stage: int | None
     worker_id: int
     task_id: int
+    accepted: datetime | None = None
 
 
 @dataclass(frozen=True)

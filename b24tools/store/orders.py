@@ -64,6 +64,11 @@ class LedgerTask:
         old = self.old_key or self.key
         return tuple(key for key in dict.fromkeys((old, old[:KEY_WIDTH], self.key[:KEY_WIDTH])) if key != self.key)
 
+    @property
+    def accepted(self) -> datetime | None:
+        """The moment before which none of its order's work begins, as it was last sent."""
+        return from_text(self.sent_values.get("accepted"))
+
     def is_carried_by(self, xml_id: str) -> bool:
         """Whether a task with this external key can be the line's; on a portal that drops keys it is empty."""
         return xml_id in ("", *self.keys)
@@ -229,12 +234,16 @@ class Orders:
         sql = "SELECT * FROM orders WHERE is_over = 0 OR changed_no > ? ORDER BY first_sent_at, id"
         return [_read_order(row) for row in self._db.query(sql, [self.last_change() if since is None else since])]
 
-    def open_ids(self, unstaged: Collection[str] | None = None) -> list[str]:
-        """Return the ids of the orders that are not over; without stages of 1C's own only those that are given."""
-        staged = "EXISTS (SELECT 1 FROM order_tasks WHERE order_id = orders.id AND stage <> 0)"
-        sql = f"SELECT id, {staged} AS is_staged FROM orders WHERE is_over = 0 ORDER BY first_sent_at, id"  # noqa: S608 - constants
-        rows = self._db.query(sql)
-        return [row["id"] for row in rows if unstaged is None or row["is_staged"] or row["id"] in unstaged]
+    def open_ids(self, now: datetime, unstaged: Collection[str] | None = None) -> list[str]:
+        """Return the ids of the orders that are not over.
+
+        With `unstaged` of those without stages of 1C's own, which are accepted by now, only the ones that are given.
+        """
+        accepted = self._db.json_text("sent_values", "accepted")
+        waits = f"EXISTS (SELECT 1 FROM order_tasks WHERE order_id = orders.id AND (stage <> 0 OR {accepted} > ?))"  # noqa: S608 - constants
+        sql = f"SELECT id, {waits} AS waits FROM orders WHERE is_over = 0 ORDER BY first_sent_at, id"  # noqa: S608 - constants
+        rows = self._db.query(sql, [to_text(now)])
+        return [row["id"] for row in rows if unstaged is None or row["waits"] or row["id"] in unstaged]
 
     def holders(self) -> set[int]:
         """Return who was given a task of an order that is not over, whoever has it by now."""

@@ -455,3 +455,41 @@ def test_what_was_given_to_somebody_slower_takes_as_long_as_that_one_needs(
     assert [at(25, 4)] * 2 == look()
     works.clock.now = at(23, 9, 1)
     assert [at(25, 4)] * 2 == look()
+
+
+def test_what_is_accepted_later_than_it_was_planned_does_not_begin_before(works: Works, people: dict[str, int]) -> None:
+    """1C says so when the task is there. Another order counts on it, without a route, too; its slot stays shown."""
+    lines = ("Раскрой", 480.0), ("Сборка", 240.0)
+    send(works, 1, *lines, wanted=at(27))
+    again = send(works, 1, *lines, wanted=at(27), accepted=at(26))
+    assert ("unchanged", at(27, 13), at(27, 13)) == (again.outcome, again.finish, stands(works, 1).finish)
+    assert [(at(23, 18), at(26, 18)), (at(24, 13), at(27, 13))] == [(task.end, task.ready) for task in again.tasks]
+    assert HoldUp("Раскрой", "Иван Раскрой", "work") == stands(works, 1).holds_up
+    other = works.assign(order([("Раскрой", 1440)], id="order-2", number="2"))[0].tasks[0]
+    assert (at(27, 9), at(26, 18)) == (other.start, send(works, 1, *lines, accepted=at(26)).tasks[0].ready)
+    assert [at(23, 18), at(24, 13)] == [task.ready for task in send(works, 1, *lines).tasks]
+
+
+def test_what_is_accepted_later_waits_without_a_route_too(works: Works, people: dict[str, int]) -> None:
+    """It pushes what comes after it; so does a line that 1C has no longer; what is begun waits for nothing."""
+    lines = ("Раскрой", 480.0), ("Сборка", 240.0)
+    sent = [order(lines, id=f"order-{n}", number=str(n)) for n in (1, 2)]
+    first = works.assign(*sent)[0].tasks[0].task_id
+    sent[0] = sent[0].model_copy(update={"accepted": at(24)})
+
+    def look() -> list[list[datetime | None]]:
+        with works.tools() as tools:
+            listing = sorted(list_orders(tools, rules()).orders, key=lambda standing: standing.row.number)
+            lists = [today.read_today(tools, rules(), "Раскрой", date(2026, 11, day)).lists for day in (23, 24, 25)]
+        ready = [job.ready for (work_list,) in lists for job in work_list.jobs]
+        answers = [works.assign(one, dry_run=True)[0].finish for one in sent]
+        assert [standing.finish for standing in listing] == answers
+        return [answers, ready]
+
+    assert [at(24, 18)] * 2 == [works.assign(sent[0])[0].finish, works.assign(sent[0])[0].finish]
+    assert [[at(24, 18), at(25, 18)]] * 2 == look()
+    sent[0] = sent[0].model_copy(update={"lines": sent[0].lines[1:], "accepted": at(25)})
+    assert [at(25, 18)] * 2 == [works.assign(sent[0], dry_run=True)[0].finish, works.assign(sent[0])[0].finish]
+    assert [[at(25, 18), at(24, 18)], [at(24, 18), at(25, 18)]] == look()
+    act(works, first, "start")
+    assert [[at(25, 13), at(24, 18)], [at(23, 18), at(24, 18)]] == look()

@@ -168,7 +168,9 @@ class LivingPlant:
             if wanted is not None:
                 late_from = (minute(wanted) or 0) + (DAY if sent.order.wanted_is_day else 0)
             is_ended = sent.order.done or sent.order.cancelled
-            plant_orders[id_] = PlantOrder(tuple(lines), late_from, is_ended, sent.order.cancelled, sent.promised)
+            accepted = minute(sent.order.accepted) or 0
+            known = is_ended, sent.order.cancelled, sent.promised, accepted
+            plant_orders[id_] = PlantOrder(tuple(lines), late_from, *known)
         away = {person: spans for person, spans in self.away.items()}
         return MinutePlant(self.shift, away, self.now, STEP, tasks.values(), plant_orders)
 
@@ -276,7 +278,8 @@ class LivingPlant:
         """Send an order, and compare what is answered with the model after it."""
         flags = ", cancelled" * sent.cancelled + ", done" * sent.done
         lines = [(line.position, line.minutes, line.stage) for line in sent.lines]
-        self.say(f"send {sent.id}, wanted {minute(sent.wanted)}{flags}: {lines}")
+        accepted = minute(sent.accepted)
+        self.say(f"send {sent.id}, wanted {minute(sent.wanted)}, accepted {accepted}{flags}: {lines}")
         known = self.sent.setdefault(sent.id, Sent(sent))
         known.ever_cancelled |= known.order.cancelled or sent.cancelled
         before = {key: task.id for key, task in self.keys().items()}
@@ -314,13 +317,15 @@ class LivingPlant:
         if sent is None:
             return
         lines, changes = list(sent.order.lines), {}
-        match self.chance.choice(("minutes", "wanted", "more", "less")):
+        match self.chance.choice(("minutes", "wanted", "more", "less", "accepted")):
             case "minutes":
                 number = self.chance.randrange(len(lines))
                 minutes = self.chance.choice((30, 120, 600))
                 lines[number] = lines[number].model_copy(update={"minutes": minutes})
             case "wanted":
                 changes = {"wanted": self.wanted()}
+            case "accepted":
+                changes = {"accepted": at(self.now + self.chance.randint(-DAY, 4 * DAY))}
             case "more":
                 lines += self.lines(1)
             case "less":

@@ -68,6 +68,7 @@ class PlantOrder:
     is_ended: bool = False  # 1C says so
     is_cancelled: bool = False
     promised: int | None = None  # the day first promised
+    accepted: int = 0  # nothing of it begins before
 
 
 @dataclass(frozen=True)
@@ -224,18 +225,18 @@ class MinutePlant:
         return self.lanes[task.person].ends[task.id] if task.is_laid else None
 
     def _let_wait(self, order: PlantOrder) -> int:
-        """Hold what is planned before the end of an operation of a lower stage; how many are held anew."""
+        """Hold what is planned before a lower stage ends, or its order is accepted; how many are held anew."""
         count = 0
         for task, stage in order.lines:
-            if task is None or stage is None or task.status == IN_PROGRESS or not task.is_laid:
+            if task is None or task.status == IN_PROGRESS or not task.is_laid:
                 continue
             before = [
                 self.end_of(other) or 0
                 for other, place in order.lines
-                if other and other.is_laid and place is not None and place < stage
+                if other and other.is_laid and None not in (place, stage) and place < stage
             ]
-            lane, until = self.lanes[task.person], max(before, default=0)
-            if task.start is not None and task.start >= until:
+            lane, until = self.lanes[task.person], max([*before, order.accepted])
+            if until <= self.now or (task.start is not None and task.start >= until):
                 until = 0
             if lane.held.get(task.id, 0) != until:
                 lane.held[task.id] = until

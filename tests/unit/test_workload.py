@@ -199,7 +199,7 @@ def test_operations_wait_for_those_of_lower_stages_over_all_orders() -> None:
     ]
     workload = load(*tasks, people=3)
     workload.let_wait(orders)
-    finishes = [ends(workload, task_id, person=person)[0] for order in orders for _stage, person, task_id in order]
+    finishes = [ends(workload, task_id, person=person)[0] for order in orders for _, person, task_id, _ in order]
     assert ["23 11:00", "23 13:00", "23 16:00", "23 17:00", "23 10:00"] == finishes
 
 
