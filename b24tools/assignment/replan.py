@@ -305,7 +305,8 @@ class _Pass:
         staying = [task for task in self._lying.values() if task.id not in leaving]
         self._full = full.with_tasks(staying)
         self._full.let_wait(
-            [StagedTask(op.stage, op.task.responsible_id, op.id) for op in order.operations] for order in orders
+            [StagedTask(op.stage, op.task.responsible_id, op.id, order.accepted) for op in order.operations]
+            for order in orders
         )
         self._open: dict[int, set[int]] = {}  # what can still be pushed out of its slot, by person
         movable: set[int] = set()
@@ -340,7 +341,7 @@ class _Pass:
     def _settle(self, workload: Workload, order: OpenOrder) -> datetime | None:
         """Hold back the operations of an order that wait for others; answers when the last one ends."""
         return workload.settle(
-            [StagedTask(op.stage, self._lying[op.id].responsible_id, op.id) for op in order.by_stage]
+            [StagedTask(op.stage, self._lying[op.id].responsible_id, op.id, order.accepted) for op in order.by_stage]
         )
 
     def _decide(self, order: OpenOrder) -> list[Move]:
