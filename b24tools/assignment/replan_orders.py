@@ -76,7 +76,7 @@ def look_at(store: Store, standings: Standings, rows: Mapping[str, LedgerTask], 
     stages_by_order = [list_stages([line.row for line in lines], rules) for lines in lines_by_order]
     workload.let_wait(
         [
-            StagedTask(stage, line.task.responsible_id, line.task.id)
+            StagedTask(stage, line.task.responsible_id, line.task.id, line.accepted)
             for line, stage in zip(lines, stages, strict=True)
             if line.task is not None
         ]

@@ -23,7 +23,7 @@ from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import MOST_COMMANDS, Pending
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.models import Person, Task
+from b24tools.core.models import OPEN_WORK, Person, Task
 from b24tools.core.timestamps import from_text, to_text
 from b24tools.scheduling.lane import OpenTask
 from b24tools.store import Store
@@ -270,7 +270,7 @@ def _changed(move: PlannedMove, tasks: Mapping[int, Task], people: Mapping[int, 
     task, person = tasks.get(move.task.id), people.get(move.to.responsible_id)
     if task is None:
         return _("the task is gone")
-    if not recovery.is_unbegun(task):
+    if task.status in OPEN_WORK and not recovery.is_unbegun(task):
         return _("somebody has begun it meanwhile")
     if not recovery.is_as_written(move.row, task) or task.flow_id:
         return _("somebody has changed it meanwhile")

@@ -260,7 +260,7 @@ def wait_and_work(timeline: Timeline, could: datetime, span: Interval) -> tuple[
 
 
 def is_held_up(plan: PlannedTask) -> bool:
-    """Whether its task, not begun yet, has to wait for the operation before it, whatever the plan says."""
-    if plan.after is None or plan.not_before is None or plan.task is None:
+    """Whether its task, not begun yet, has to wait for another operation or for its order, whatever the plan says."""
+    if plan.not_before is None or plan.task is None:
         return False
     return plan.task.status != Status.IN_PROGRESS and (plan.start is None or plan.start < plan.not_before)

@@ -33,7 +33,7 @@ from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.i18n import _
 from b24tools.core.models import DONE, Person, Status, Task
 from b24tools.core.names import mark_namesakes
-from b24tools.core.timestamps import from_text, to_text
+from b24tools.core.timestamps import to_text
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, WorkCalendar
 from b24tools.scheduling.lane import StagedTask
 from b24tools.scheduling.workload import Workload
@@ -101,7 +101,7 @@ class LineStanding:
     @property
     def accepted(self) -> datetime | None:
         """The moment before which none of its order's work begins, as it was last sent."""
-        return from_text(self.row.sent_values.get("accepted"))
+        return self.row.accepted
 
     @property
     def planned_end(self) -> datetime | None:
@@ -312,7 +312,7 @@ def _let_wait(
     stages = {id_: list_stages([line.row for line in lines], rules) for id_, lines in read.items()}
     workload.let_wait(
         [
-            StagedTask(stage, line.task.responsible_id, line.task.id)
+            StagedTask(stage, line.task.responsible_id, line.task.id, line.accepted)
             for line, stage in zip(lines, stages[id_], strict=True)
             if line.task is not None
         ]
@@ -470,7 +470,8 @@ class _Verdict(NamedTuple):
 def _judge(line: LineStanding, lines: Sequence[LineStanding], workload: Workload, now: datetime) -> _Verdict:
     """Tell whether an operation keeps its plan. By what the one before it is late is not its own.
 
-    Whoever is absent under the plan, or for half of that or more, is away, whatever else there is to do.
+    Nor is the time until its order is accepted. Whoever is absent under the plan, or for half of the rest or more, is
+    away, whatever else there is to do.
     """
     task, span = line.task, line.span
     if line.is_deferred:
@@ -489,9 +490,15 @@ def _judge(line: LineStanding, lines: Sequence[LineStanding], workload: Workload
     planned, could = end, end  # from where to its end was planned, and from where it can be
     if before is not None and before.span and before.planned_end:
         planned, could = min(before.planned_end, start), before.span[1]
+    accepted = None if task.status == Status.IN_PROGRESS else line.accepted
+    is_early = bool(accepted and start < accepted and (before is None or could < accepted))
+    if accepted and is_early:
+        planned, could = start, accepted
     timeline = workload.usual_line(task.responsible_id, min(now, planned, start))
     worked = timeline.worked
     late_s = worked(span[1]) - worked(could) - (worked(end) - worked(planned))
+    if is_early and late_s <= 0:
+        return _Verdict(late_s, WORK)
     if under := tuple(away for away in line.away if away[0] < task.end):
         return _Verdict(late_s, AWAY, under)
     since = max(task.end, could)
@@ -503,8 +510,9 @@ def _judge(line: LineStanding, lines: Sequence[LineStanding], workload: Workload
         return _Verdict(late_s, BEHIND)
     if late_s <= 0:
         return _Verdict(late_s, WORK)
-    since = could if before is not None else max(filter(None, (now, line.accepted, task.start)))
+    waits = before is not None or is_early
+    since = could if waits else max(filter(None, (now, line.accepted, task.start)))
     if _name_wait(line, workload, since) == BUSY:
         return _Verdict(late_s, BUSY)
-    is_behind = before is None and task.start is not None and task.start < now
+    is_behind = not waits and task.start is not None and task.start < now
     return _Verdict(late_s, BEHIND if is_behind else WORK)

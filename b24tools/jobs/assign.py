@@ -148,7 +148,7 @@ class _Run:
         self._rules = rules
         self._dry_run = dry_run
         self._warnings = list(warnings)
-        self._open_orders = read_open_orders(tools.store, {order.id for order in batch}, rules)
+        self._open_orders = read_open_orders(tools.store, {order.id for order in batch}, rules, tools.clock.now())
         self.early: EarlyUploads | None = None
         self._before = tools.store.orders.read([order.id for order in batch])
         self._staged: set[int] = set()  # who has work that waits, or is waited for
@@ -517,7 +517,7 @@ class _Run:
         store = self._tools.store.orders
         sent = {id(line) for line in order.lines}  # without removed ones, which a cancelled order has with it
         keys = [plan.item.key for plan in plans if id(plan.item.line) in sent]
-        lines = Ledger(self._tools.store, self._tools.clock).mark_removed(order.id, keys)
+        lines = Ledger(self._tools.store, self._tools.clock).mark_removed(order, keys)
         row = store.read([order.id])[order.id]
         if (stands := standing.stand_as_planned(planner, row, lines, plans)) is not None:
             stand = stands.to_compare(planner.calendar), stands.state == standing.OVER

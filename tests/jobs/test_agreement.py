@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import date, datetime
 from typing import Any
@@ -12,6 +13,9 @@ from b24tools.assignment.report import Bottleneck, OrderResult, Promise
 from b24tools.assignment.standing import HoldUp, OrderStanding, read_standings
 from b24tools.jobs import load, replan, today
 from b24tools.jobs.orders import STATES, list_orders
+from b24tools.scheduling.calendar import DAY_OFF, DayRule, Shift
+from b24tools.scheduling.calendar_file import OwnDays
+from b24tools.scheduling.people_file import parse
 from tests.support.orders import MOSCOW, Works, order, rules
 
 ROUTE = ("Раскрой", "Сборка")
@@ -488,3 +492,108 @@ def test_of_an_order_of_which_only_a_line_is_left_that_1c_has_no_longer_that_is_
     )
     assert (at(24, 10), promise, at(24, 10)) == (again.finish, again.promise, one.finish)
     assert [None, at(24, 10)] == [task.ready for task in again.tasks]
+
+
+ONE_SHIFT = DayRule(shifts=(Shift(frozenset(), 9 * 3600, 13 * 3600),))
+OFF = {"own": OwnDays({date(2026, 11, 24): DAY_OFF})}
+SHORT = {"own": OwnDays({date(2026, 11, day): ONE_SHIFT for day in (23, 24)})}
+
+
+@pytest.mark.parametrize(
+    ("said", "terms", "ends", "hours"),
+    [
+        (OFF, {}, [at(23, 18), at(25, 18), at(26, 18)], [8, 0, 8, 8]),
+        ({"portal": True}, {}, [at(23, 18), at(25, 18), at(26, 18)], [8, 0, 8, 8]),
+        (SHORT, {}, [at(24, 13), at(25, 18), at(26, 18)], [4, 4, 8, 8]),
+        ({}, {"hours_a_week": 20}, [at(24, 13), at(26, 13), at(30, 13)], [4, 4, 4, 4]),
+        ({}, {"rate": 0.8}, [at(24, 11), at(25, 13), at(26, 16)], [8, 8, 8, 6]),
+    ],
+)
+def test_what_was_planned_where_there_is_less_time_by_now_is_done_after_it(
+    works: Works, people: dict[str, int], said: dict[str, Any], terms: dict[str, Any], ends: list[datetime], hours: Any
+) -> None:
+    """A day off or shorter hours that are declared later, a lower rate: `orders`, `assign`, `load`, `today` say it."""
+    sent = [order([("Раскрой", 480)], id=f"order-{n}", number=str(n), wanted=at(25)) for n in (1, 2, 3)]
+    planned = [(at(day, 9), at(day, 18)) for day in (23, 24, 25)]
+    assert planned == [(result.tasks[0].start, result.tasks[0].end) for result in works.assign(*sent)]
+    changes = dict(said)
+    if changes.pop("portal", False):
+        works.portal.add_schedule(9, 18, break_s=3600, days_off=[date(2026, 11, 24)])
+        shutil.rmtree(works.folder / "cache")
+    works.people = parse(json.dumps({"people": {str(people["Раскрой"]): terms}}).encode(), "people.json")
+    all_rules = rules(people=works.people, **changes)
+    with works.tools() as tools:
+        listing = sorted(list_orders(tools, all_rules).orders, key=lambda standing: standing.row.number)
+        (group,) = load.load(tools, all_rules, "Раскрой").groups
+        days = [today.read_today(tools, all_rules, "Раскрой", date(2026, 11, day)).lists for day in (23, 24, 25, 26)]
+        moved = replan.plan(tools, all_rules, replan.Request(frozen_days=0))
+    assert ends == [standing.finish for standing in listing]
+    assert ["late" if end > at(26) else "at_risk" for end in ends[1:]] == [standing.state for standing in listing][1:]
+    assert ends == [result.finish for result in works.assign(*sent, dry_run=True, **changes)]
+    assert hours == [day.busy_s / 3600 for day in group.people[0].days[:4]]
+    assert hours == [sum(work_list.busy_s for work_list in lists) / 3600 for lists in days]
+    assert [] == moved.planned
+
+
+def test_what_was_given_to_somebody_slower_takes_as_long_as_that_one_needs(
+    works: Works, people: dict[str, int]
+) -> None:
+    """From the moment when it is given, not only when it begins; and to somebody of other hours likewise."""
+    home = works.portal.users[people["Раскрой"]].departments[0]
+    slow, night = (works.portal.add_user("Иван", name, departments=[home]).id for name in ("Второй", "Ночной"))
+    works.portal.add_schedule(20, 4, id=2, break_s=0)
+    known = {people["Раскрой"]: {"rate": 2}, night: {"schedule": 2}}
+    works.people = parse(json.dumps({"people": known}).encode(), "people.json")
+
+    def look() -> list[datetime | None]:
+        with works.tools() as tools:
+            (standing,) = list_orders(tools, rules(people=works.people)).orders
+        return [standing.finish, works.assign(sent, dry_run=True)[0].finish]
+
+    sent = order([("Раскрой", 960)], wanted=at(23))
+    task = works.assign(sent)[0].tasks[0]
+    assert (at(23, 9), at(23, 18)) == (task.start, task.end)
+    act(works, task.task_id, "delegate", userId=slow)
+    assert [at(24, 18)] * 2 == look()
+    act(works, task.task_id, "delegate", userId=night)
+    assert [at(25, 4)] * 2 == look()
+    works.clock.now = at(23, 9, 1)
+    assert [at(25, 4)] * 2 == look()
+
+
+def test_what_is_accepted_later_than_it_was_planned_does_not_begin_before(works: Works, people: dict[str, int]) -> None:
+    """1C says so when the task is there. Another order counts on it, without a route, too; its slot stays shown."""
+    lines = ("Раскрой", 480.0), ("Сборка", 240.0)
+    send(works, 1, *lines, wanted=at(27))
+    again = send(works, 1, *lines, wanted=at(27), accepted=at(26))
+    assert ("unchanged", at(27, 13), at(27, 13)) == (again.outcome, again.finish, stands(works, 1).finish)
+    assert [(at(23, 18), at(26, 18)), (at(24, 13), at(27, 13))] == [(task.end, task.ready) for task in again.tasks]
+    assert HoldUp("Раскрой", "Иван Раскрой", "work") == stands(works, 1).holds_up
+    other = works.assign(order([("Раскрой", 1440)], id="order-2", number="2"))[0].tasks[0]
+    assert (at(27, 9), at(26, 18)) == (other.start, send(works, 1, *lines, accepted=at(26)).tasks[0].ready)
+    assert [at(23, 18), at(24, 13)] == [task.ready for task in send(works, 1, *lines).tasks]
+
+
+def test_what_is_accepted_later_waits_without_a_route_too(works: Works, people: dict[str, int]) -> None:
+    """It pushes what comes after it; so does a line that 1C has no longer; what is begun waits for nothing."""
+    lines = ("Раскрой", 480.0), ("Сборка", 240.0)
+    sent = [order(lines, id=f"order-{n}", number=str(n)) for n in (1, 2)]
+    first = works.assign(*sent)[0].tasks[0].task_id
+    sent[0] = sent[0].model_copy(update={"accepted": at(24)})
+
+    def look() -> list[list[datetime | None]]:
+        with works.tools() as tools:
+            listing = sorted(list_orders(tools, rules()).orders, key=lambda standing: standing.row.number)
+            lists = [today.read_today(tools, rules(), "Раскрой", date(2026, 11, day)).lists for day in (23, 24, 25)]
+        ready = [job.ready for (work_list,) in lists for job in work_list.jobs]
+        answers = [works.assign(one, dry_run=True)[0].finish for one in sent]
+        assert [standing.finish for standing in listing] == answers
+        return [answers, ready]
+
+    assert [at(24, 18)] * 2 == [works.assign(sent[0])[0].finish, works.assign(sent[0])[0].finish]
+    assert [[at(24, 18), at(25, 18)]] * 2 == look()
+    sent[0] = sent[0].model_copy(update={"lines": sent[0].lines[1:], "accepted": at(25)})
+    assert [at(25, 18)] * 2 == [works.assign(sent[0], dry_run=True)[0].finish, works.assign(sent[0])[0].finish]
+    assert [[at(25, 18), at(24, 18)], [at(24, 18), at(25, 18)]] == look()
+    act(works, first, "start")
+    assert [[at(25, 13), at(24, 18)], [at(23, 18), at(24, 18)]] == look()
