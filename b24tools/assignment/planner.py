@@ -126,10 +126,11 @@ class Planner:
             left_before = [task for earlier, task in left if task and earlier is not None and earlier < stage]
             ends = [self.spans.end_of_task(task.responsible_id, task.id) for task in left_before]
             plan = self._plan(item, before, max(filter(None, ends), default=None))
-            plans[item.key] = replace(plan, is_uncertain=self.spans.is_uncertain(plan, before, left_before))
+            plans[item.key] = replace(plan, is_uncertain=self.spans.is_uncertain(plan.task, before, left_before))
             done.append((stage, plans[item.key]))
             for earlier_plan in before:
                 _warn_of_overlap(plans, earlier_plan, plans[item.key])
+        self.spans.look_at_left(left, done)
         return plans
 
     def _rows_left(self, items: Sequence[Item]) -> list[LedgerTask]:

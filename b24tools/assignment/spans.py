@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -27,6 +27,7 @@ class Spans:
     workload: Workload
     people: Mapping[int, Person]
     absences: Mapping[int, Sequence[Absence]]
+    _uncertain: set[int] = field(default_factory=set)
 
     def end_of(self, plan: PlannedTask) -> datetime | None:
         """When its work is done, with all that stands before it; None for finished, failed and unplanned work.
@@ -56,7 +57,7 @@ class Spans:
 
     def report_left(self, position: str, task: Task) -> TaskResult:
         """Say of the task of a line that its order no longer has that it was left alone."""
-        person = self.people.get(task.responsible_id)
+        person, is_unknown = self.people.get(task.responsible_id), self.is_outside(task) or task.id in self._uncertain
         return TaskResult(
             position=position,
             outcome=CHANGED_NOTHING,
@@ -66,15 +67,25 @@ class Spans:
             person=person.shown if person else "",
             start=task.start,
             end=task.end,
-            ready=None if self.is_outside(task) else self.end_of_task(task.responsible_id, task.id),
+            ready=None if is_unknown else self.end_of_task(task.responsible_id, task.id),
             deadline=task.deadline,
             estimate_s=task.estimate_s,
             warnings=(_("the order no longer has this line: its task was left"),),
         )
 
-    def is_uncertain(self, plan: PlannedTask, before: Iterable[PlannedTask], left: Iterable[Task]) -> bool:
+    def look_at_left(
+        self, left: Sequence[tuple[int | None, Task | None]], plans: Sequence[tuple[int, PlannedTask]]
+    ) -> None:
+        """Note which tasks of lines that an order has no longer wait for what nobody knows the end of; with stages."""
+        lying = [(stage, task) for stage, task in left if task is not None and stage is not None]
+        for stage, task in lying:
+            before = [plan for earlier, plan in plans if earlier < stage]
+            if self.is_uncertain(task, before, [other for earlier, other in lying if earlier < stage]):
+                self._uncertain.add(task.id)
+
+    def is_uncertain(self, task: Task | None, before: Iterable[PlannedTask], left: Iterable[Task]) -> bool:
         """Whether it waits for what nobody knows the end of; `left`: tasks of lines that its order has no longer."""
-        if plan.task is not None and plan.task.status == Status.IN_PROGRESS:
+        if task is not None and task.status == Status.IN_PROGRESS:
             return False
         return any(map(self._is_open_ended, before)) or any(map(self.is_outside, left))
 

@@ -417,6 +417,19 @@ def test_what_waits_for_something_without_an_end_has_none(
     assert [None, None, at(23, 10), (at(23, 9), at(23, 10)), [(at(23, 9), None, False)]] == look()
 
 
+def test_what_1c_has_no_longer_and_waits_for_something_without_an_end_has_none(
+    works: Works, people: dict[str, int]
+) -> None:
+    """As long as the one before it is put off."""
+    lines = ("Раскрой", 240), ("Сборка", 60)
+    cut = send(works, 1, *lines).tasks[0].task_id
+    act(works, cut, "defer")
+    assert [None, None] == [task.ready for task in send(works, 1, lines[0]).tasks]
+    assert [None, None] == [line.ready for line in stands(works, 1).lines]
+    act(works, cut, "renew")
+    assert [at(23, 13), at(23, 15)] == [task.ready for task in send(works, 1, lines[0]).tasks]
+
+
 def test_who_has_come_since_the_people_were_cached_is_planned_with_all_that_is_to_be_done(
     works: Works, people: dict[str, int]
 ) -> None:
