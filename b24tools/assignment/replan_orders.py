@@ -101,7 +101,7 @@ def look_at(store: Store, standings: Standings, rows: Mapping[str, LedgerTask], 
             why_not = why_not or ("" if ids else NOBODY)
             if why_not and cause:
                 staying[task.id] = cause, why_not
-            is_free = bool(task.start and task.end and task.start >= wish.frozen and not why_not)
+            is_free = bool(task.start and task.end and not why_not)
             operations.append(Operation(task, stage, ids, is_free, "" if why_not else cause))
         if operations:
             orders.append(_open_order(order, number, operations, standings, wish))

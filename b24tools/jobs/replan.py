@@ -10,7 +10,7 @@ from b24tools.assignment import replan_orders, replan_writes
 from b24tools.assignment.named_people import NamedPeople
 from b24tools.assignment.order_lookup import find_order
 from b24tools.assignment.plan import MOST_CANDIDATES, Rules, make_decision
-from b24tools.assignment.replan import Move, end_of_next_working_day, group_moves, plan_moves
+from b24tools.assignment.replan import Move, group_moves, plan_moves
 from b24tools.assignment.replan_orders import NO_TIME, NOBODY, Wish
 from b24tools.assignment.replan_writes import MOVED, PlannedMove, Written
 from b24tools.assignment.report import DRY_RUN
@@ -20,6 +20,7 @@ from b24tools.core import errors
 from b24tools.core.i18n import _, quote
 from b24tools.core.models import Task
 from b24tools.core.names import find_person
+from b24tools.scheduling.calendar import end_of_next_working_day
 from b24tools.scheduling.lane import OpenTask
 from b24tools.scheduling.workload import Workload
 from b24tools.store.history import CUT, Entry

@@ -154,6 +154,49 @@ def test_a_late_order_takes_the_slot_of_one_that_can_wait(works: Works, people: 
     assert [] == moves(run(works))
 
 
+@pytest.mark.parametrize("day", [25, 26])
+def test_what_waits_behind_a_delay_moves_though_its_slot_has_come(
+    day: int, works: Works, people: dict[str, int]
+) -> None:
+    """Its plan lies in the frozen time or before it, but its person cannot begin by then; somebody else is free."""
+    (begun,), (done,) = (send(works, number, ("Раскрой", 960), wanted=at(30)) for number in (1, 2))
+    works.clock.now = at(23, 9)
+    for task in (begun, done):
+        works.portal.act("tasks.task.start", {"taskId": task}, user_id=works.portal.tasks[task].responsible)
+    (waiting,) = send(works, 3, ("Раскрой", 480), wanted=at(27))
+    if places(works)[waiting][0] == places(works)[done][0]:
+        begun, done = done, begun
+    free = places(works)[done][0]
+    works.clock.now = at(24, 18)
+    works.portal.act("tasks.task.complete", {"taskId": done}, user_id=people[free])
+    works.portal.act("tasks.task.update", {"taskId": begun, "fields": {"TIME_ESTIMATE": 40 * 3600}}, user_id=1)
+    noted = {"TASKID": begun, "ARFIELDS": {"SECONDS": 16 * 3600}}
+    works.portal.act("task.elapseditem.add", noted, user_id=works.portal.tasks[begun].responsible)
+    assert at(25, 9) == places(works)[waiting][1]
+    works.clock.now = at(day, 8)
+    assert [(waiting, "late", "moved")] == moves(run(works))
+    assert (free, at(day, 9), at(day, 18)) == places(works)[waiting]
+    assert [] == moves(run(works))
+    assert [] == moves(run(works, frozen_days=0))
+
+
+def test_of_what_should_have_begun_only_that_moves_which_cannot_be_begun_now(
+    works: Works, people: dict[str, int]
+) -> None:
+    """What its person can begin within the frozen time is left to that person."""
+    pins = {"Раскрой": people["Второй"]}
+    (other,) = send(works, 1, ("Раскрой", 1440), pins=pins)
+    first, second = (send(works, number, ("Раскрой", 240), wanted=at(23))[0] for number in (2, 3))
+    third = send(works, 4, ("Раскрой", 480), wanted=at(24))[0]
+    assert ["Первый"] * 3 == [places(works)[task][0] for task in (first, second, third)]
+    works.portal.act("tasks.task.complete", {"taskId": other}, user_id=people["Второй"])
+    works.clock.now = at(24, 8)
+    assert [(third, "late", "moved")] == moves(run(works))
+    assert ("Второй", at(24, 9), at(24, 18)) == places(works)[third]
+    assert [("Первый", at(23, 9)), ("Первый", at(23, 14))] == [places(works)[task][:2] for task in (first, second)]
+    assert [] == moves(run(works))
+
+
 def test_what_helps_no_order_stays(works: Works, people: dict[str, int]) -> None:
     """Somebody is free sooner, but the order is in time as it is."""
     send(works, 1, ("Сборка", 960))
