@@ -138,7 +138,6 @@ def plan_moves(
     Passes go on until one changes nothing, so that whoever plans again finds nothing to do. Then those moves are left
     out that only give one order's days to another.
     """
-    frozen = whole_minute(frozen)
     given = ordered = sorted(orders, key=lambda order: order.importance)
     lying = {task.id: task for task in tasks}
     moves: dict[int, Move] = {}
@@ -295,7 +294,7 @@ class _Pass:
         self._free: set[int] = set()
         for order in orders:
             for operation in order.operations:
-                if operation.is_free and _begins_later(self._full, operation.task, frozen):
+                if operation.is_free and begins_later(self._full, operation.task, frozen):
                     self._free.add(operation.id)
                     if operation.people:
                         self._open.setdefault(operation.task.responsible_id, set()).add(operation.id)
@@ -585,15 +584,15 @@ def _end_of(workload: Workload, task: OpenTask) -> datetime | None:
         return None
 
 
-def _begins_later(workload: Workload, task: OpenTask, frozen: datetime) -> bool:
-    """Whether a task really begins after the frozen time, though its plan may have passed."""
+def begins_later(workload: Workload, task: OpenTask, frozen: datetime) -> bool:
+    """Whether a task really begins after the frozen time; its plan may have passed."""
     if task.start is None:
         return False
     try:
         span = workload.span_of(task.responsible_id, task.id)
     except NoWorkingTime:
         return True
-    return max(task.start, span[0] if span else task.start) >= frozen
+    return max(task.start, span[0] if span else task.start) >= whole_minute(frozen)
 
 
 def _overlap(one: OpenTask, other: OpenTask) -> bool:

@@ -197,6 +197,58 @@ def test_of_what_should_have_begun_only_that_moves_which_cannot_be_begun_now(
     assert [] == moves(run(works))
 
 
+TOUCHED = "somebody has changed it or written about it"
+
+
+@pytest.mark.parametrize(("how", "note"), [("delegate", TOUCHED), ("start", "it is begun")])
+def test_of_a_late_order_it_is_said_why_what_makes_it_late_stays(
+    how: str, note: str, works: Works, people: dict[str, int]
+) -> None:
+    """Somebody else would have it done in time."""
+    (long,), (late,) = send(works, 1, ("Раскрой", 960), wanted=at(30)), send(works, 2, ("Раскрой", 480), wanted=at(24))
+    works.clock.now = at(23, 8)
+    first, second = (works.portal.tasks[task].responsible for task in (long, late))
+    works.portal.act("tasks.task.start", {"taskId": long}, user_id=first)
+    works.portal.act("tasks.task.delegate", {"taskId": late, "userId": first}, user_id=second)
+    if how == "start":
+        works.portal.act("tasks.task.start", {"taskId": late}, user_id=first)
+    before = places(works)
+    for request, reason in (({}, "late"), ({"frozen_days": 0}, "late"), ({"first": "2"}, "first")):
+        result = run(works, **request)
+        assert [(late, reason, "skipped", note)] == [(m.task_id, m.reason, m.outcome, m.note) for m in result.moves]
+        assert ["2"] == [change.number for change in result.orders]
+    assert before == places(works)
+
+
+def test_it_is_said_of_what_the_frozen_time_keeps(works: Works, people: dict[str, int]) -> None:
+    """Without that time it moves."""
+    cuts = [send(works, number, ("Раскрой", 480), wanted=at(23))[0] for number in (1, 2, 3)]
+    late = cuts[2]
+    (done,) = [task for task in cuts[:2] if places(works)[task][0] != places(works)[late][0]]
+    works.portal.act("tasks.task.complete", {"taskId": done}, user_id=works.portal.tasks[done].responsible)
+    works.clock.now = at(23, 8)
+    result = run(works, dry_run=True, frozen_days=2)
+    note = "it begins within the time that --frozen keeps"
+    assert [(late, "late", note)] == [(move.task_id, move.reason, move.note) for move in result.moves]
+    assert [(late, "late", "planned")] == moves(run(works, dry_run=True))
+
+
+def test_it_is_said_where_the_frozen_time_leaves_no_room(works: Works, people: dict[str, int]) -> None:
+    """The work that comes first would take the time of what begins soon."""
+    (begun,), (soon,), (last,) = (
+        send(works, number, ("Сборка", minutes), wanted=wanted)
+        for number, minutes, wanted in ((1, 900, at(24)), (2, 960, at(26)), (3, 960, at(30)))
+    )
+    works.clock.now = at(23, 9)
+    works.portal.act("tasks.task.start", {"taskId": begun}, user_id=people["Третий"])
+    works.clock.now = at(23, 16, 0) + timedelta(seconds=20)
+    result = run(works, dry_run=True, first="3")
+    note = "what would make room for it is kept by --frozen, or may not move"
+    assert [(last, "first", note)] == [(move.task_id, move.reason, move.note) for move in result.moves]
+    result = run(works, dry_run=True, first="3", frozen_days=0)
+    assert [(last, "first", "planned"), (soon, "displaced", "planned")] == moves(result)
+
+
 def test_what_helps_no_order_stays(works: Works, people: dict[str, int]) -> None:
     """Somebody is free sooner, but the order is in time as it is."""
     send(works, 1, ("Сборка", 960))
