@@ -298,7 +298,12 @@ class _Run:
         return tasks
 
     def _warn(self) -> list[str]:
-        return [*self._warn_of_unknown_absence(), *self._warn_of_other_work(), *self._warn_of_restore()]
+        return [
+            *self._warn_of_unknown_absence(),
+            *self._warn_of_other_work(),
+            *self._warn_of_first(),
+            *self._warn_of_restore(),
+        ]
 
     def _warn_of_unknown_absence(self) -> list[str]:
         """Say so where the portal counts on whoever is to be planned without: whatever is planned next does, too."""
@@ -330,6 +335,20 @@ class _Run:
         message = _("{name} has other work, too, that is not of orders from 1C and stays: {tasks}")
         named = ", ".join(f"#{id_}" for id_ in sorted(ids)[:MOST_NAMED]) + (" …" if len(ids) > MOST_NAMED else "")
         return [message.format(name=person.name, tasks=named)]
+
+    def _warn_of_first(self) -> list[str]:
+        """Say so where what comes first only for this run would come after others in the next one."""
+        orders = self._situation.orders
+        first = next((order for order in orders if order.is_first), None)
+        if first is None or all(order.importance[1:] >= first.importance[1:] for order in orders):
+            return []
+        number = next(order.row.number for order in self._standings.orders if order.row.id == first.id)
+        message = _(
+            "--first holds for this run: the next replan goes by priority and wanted date again, and may give its "
+            "time to other orders. To keep order {number} first, give it a Приоритет before theirs in 1C (1 comes "
+            "first) and send it again."
+        )
+        return [message.format(number=number)]
 
     def _warn_of_restore(self) -> list[str]:
         orders = self._tools.store.orders

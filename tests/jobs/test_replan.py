@@ -288,6 +288,24 @@ def test_an_order_that_comes_first_goes_before_all_others(works: Works, people: 
     assert [] == moves(run(works, first="3", frozen_days=0))
 
 
+def test_that_an_order_comes_first_for_one_run_only_is_said(works: Works, people: dict[str, int]) -> None:
+    """Unless it comes before the others anyway: by its priority, or the day that it is wanted."""
+    send(works, 1, ("Сборка", 960), wanted=at(27))
+    (last,) = send(works, 2, ("Сборка", 960), wanted=at(30))
+    works.clock.now = at(23, 8)
+    warning = (
+        "--first holds for this run: the next replan goes by priority and wanted date again, and may give its time to "
+        "other orders. To keep order 2 first, give it a Приоритет before theirs in 1C (1 comes first) and send it "
+        "again."
+    )
+    for request in ({"dry_run": True}, {}):
+        assert (warning,) == run(works, first="2", frozen_days=0, **request).warnings
+    assert at(23, 9) == places(works)[last][1]
+    assert () == run(works, first="1", dry_run=True).warnings == run(works, dry_run=True).warnings
+    send(works, 2, ("Сборка", 960), wanted=at(30), priority=1)
+    assert () == run(works, first="2", dry_run=True).warnings
+
+
 def test_what_is_begun_between_reading_and_writing_stays_with_what_makes_room(
     works: Works, people: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
