@@ -14,10 +14,11 @@ from math import inf
 from typing import Any, NamedTuple
 
 from b24tools.assignment import portal_state
-from b24tools.assignment.ledger import REMOVED
+from b24tools.assignment.ledger import MOVE, REMOVED
 from b24tools.assignment.plan import PlannedTask, Rules
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions
+from b24tools.assignment.replan_writes import see_move
 from b24tools.assignment.spans import find_absences, wait_and_work
 from b24tools.assignment.staffing import ask_about, list_planned, not_known, working_hours, workload_of
 from b24tools.assignment.tools import Tools
@@ -140,17 +141,18 @@ class OrderStanding:
         return len(self.lines) + (Counter(self.row.unwritten) - noted).total()
 
     def to_compare(self, calendar: WorkCalendar) -> dict[str, Any]:
-        """Return what a change of the order is recognised by, and the plans that were moved by hand, which are none."""
+        """Return what a change of the order is recognised by, and where else than noted tasks are, which is none."""
         day = (self.finish - MIDNIGHT).astimezone(calendar.zone).date().isoformat() if self.finish else None
         held = self.holds_up and [self.holds_up.position, self.holds_up.person, self.holds_up.reason]
         people = [line.task.responsible_id if line.task else None for line in self.lines]
         standing = {"state": self.state, "done": self.done, "finish": day, "holds_up": held, "people": people}
-        moved = [line.task if line.is_moved_by_hand else None for line in self.lines]
+        unnoted = [bool(line.is_moved_by_hand or line.row.sent_values.get(MOVE)) for line in self.lines]
+        moved = [line.task if is_unnoted else None for line, is_unnoted in zip(self.lines, unnoted, strict=True)]
         plans = [task and [to_text(task.start), to_text(task.end)] for task in moved]
         names = {  # of those whom `why` may not know
             str(line.task.responsible_id): line.person.name if line.person else line.task.responsible_name
-            for line in self.lines
-            if line.task and line.task.responsible_id != line.row.responsible_id
+            for line, is_unnoted in zip(self.lines, unnoted, strict=True)
+            if line.task and (is_unnoted or line.task.responsible_id != line.row.responsible_id)
         }
         return standing | ({"plans": plans} if any(plans) else {}) | ({"names": names} if names else {})
 
@@ -284,6 +286,7 @@ def _read_line(row: LedgerTask, order: OrderRow, portal: PortalState, people: Ma
     task = portal.of_line(row)
     person = people.get(task.responsible_id) if task else None
     was_over, is_cancelled = order.is_over or order.ended is not None, order.ended == ENDED_CANCELLED
+    row = see_move(row, task)
     return LineStanding(row, task, person, None, was_over=was_over, is_cancelled=is_cancelled)
 
 
