@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from math import inf
 from typing import Any, NamedTuple
 
-from b24tools.assignment import portal_state
+from b24tools.assignment import portal_state, recovery
 from b24tools.assignment.ledger import MOVE, REMOVED
 from b24tools.assignment.plan import PlannedTask, Rules
 from b24tools.assignment.planner import Planner
@@ -103,6 +103,11 @@ class LineStanding:
             return False
         return (task.responsible_id, task.start, task.end) != (row.responsible_id, row.start, row.end)
 
+    @property
+    def is_write_unnoted(self) -> bool:
+        """Whether the ledger does not know yet what became of the last write, or move, of b24tools."""
+        return self.row.writing_since is not None or MOVE in self.row.sent_values
+
 
 @dataclass(frozen=True)
 class HoldUp:
@@ -146,7 +151,7 @@ class OrderStanding:
         held = self.holds_up and [self.holds_up.position, self.holds_up.person, self.holds_up.reason]
         people = [line.task.responsible_id if line.task else None for line in self.lines]
         standing = {"state": self.state, "done": self.done, "finish": day, "holds_up": held, "people": people}
-        unnoted = [bool(line.is_moved_by_hand or line.row.sent_values.get(MOVE)) for line in self.lines]
+        unnoted = [line.is_moved_by_hand or line.is_write_unnoted for line in self.lines]
         moved = [line.task if is_unnoted else None for line, is_unnoted in zip(self.lines, unnoted, strict=True)]
         plans = [task and [to_text(task.start), to_text(task.end)] for task in moved]
         names = {  # of those whom `why` may not know
@@ -286,7 +291,7 @@ def _read_line(row: LedgerTask, order: OrderRow, portal: PortalState, people: Ma
     task = portal.of_line(row)
     person = people.get(task.responsible_id) if task else None
     was_over, is_cancelled = order.is_over or order.ended is not None, order.ended == ENDED_CANCELLED
-    row = see_move(row, task)
+    row = recovery.see_change(see_move(row, task), task)
     return LineStanding(row, task, person, None, was_over=was_over, is_cancelled=is_cancelled)
 
 
