@@ -114,7 +114,7 @@ def grow(seed: int, *, route: bool) -> Plant:
 
 
 @pytest.mark.parametrize("route", [True, False])
-@pytest.mark.parametrize("seed", range(PLANTS))
+@pytest.mark.parametrize("seed", [*range(PLANTS), 310])
 def test_whatever_the_plant_the_plan_holds(seed: int, route: bool) -> None:
     """Nothing at once, nothing inside an absence, nothing before what it waits for, and no end to come."""
     plant = grow(seed, route=route)
@@ -147,7 +147,7 @@ def test_whatever_the_plant_the_plan_holds(seed: int, route: bool) -> None:
     assert () == after.plan().moves
 
 
-@pytest.mark.parametrize("seed", range(PLANTS))
+@pytest.mark.parametrize("seed", [*range(PLANTS), 105, 316])
 def test_it_does_not_make_orders_later_for_nothing(seed: int) -> None:
     """Of the orders that are later than without moves, each made room for a more important one that ends sooner."""
     plant = grow(seed, route=True)
@@ -259,7 +259,7 @@ def test_no_order_is_given_the_day_of_another_that_is_as_important() -> None:
     ]
 
 
-@pytest.mark.parametrize("seed", range(PLANTS))
+@pytest.mark.parametrize("seed", [*range(PLANTS), 111, 194])
 def test_moves_that_help_an_order_take_less_from_others(seed: int) -> None:
     """Where nothing has to move, late orders win days, all together; and the next night does not undo it."""
     plant, chance = grow(seed, route=True), random.Random(seed)
