@@ -45,14 +45,19 @@ class Ledger:
 
     # before
 
-    def mark_removed(self, order_id: str, keys: Collection[str]) -> list[LedgerTask]:
-        """Note which lines the order has no longer, or has again; return all that it has or had."""
-        rows = self._store.orders.lines([order_id])
-        changed = {
-            row.key: replace(row, sent_values={**row.sent_values, REMOVED: row.key not in keys})
-            for row in rows.values()
-            if row.sent_values.get(REMOVED, False) != (row.key not in keys)
-        }
+    def mark_removed(self, order: Order, keys: Collection[str]) -> list[LedgerTask]:
+        """Note which lines the order has no longer, or has again; return all that it has or had.
+
+        When the order is accepted counts for those, too, whose tasks are still there.
+        """
+        rows = self._store.orders.lines([order.id])
+        changed = {}
+        for row in rows.values():
+            is_removed = row.key not in keys
+            accepted = to_text(order.accepted) if is_removed else row.sent_values.get("accepted")
+            if (is_removed, accepted) != (row.sent_values.get(REMOVED, False), row.sent_values.get("accepted")):
+                sent_values = {**row.sent_values, REMOVED: is_removed, "accepted": accepted}
+                changed[row.key] = replace(row, sent_values=sent_values)
         self._store.orders.save_lines(changed.values())
         return list((rows | changed).values())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from b24tools.assignment.portal_state import PortalState
 from b24tools.bitrix24 import queries
@@ -22,8 +23,9 @@ def find_anybody(client: Client, text: str, people: Collection[Person]) -> Perso
     """Find the one person somebody means: of these, else of all on the portal. Raises ConfigError as `find_person`."""
     if not find_people(text, people):
         parts = [part for part in text.split() if not part.isdecimal()] if len(text) <= LONGEST_NAME else []
-        words = dict.fromkeys(word for part in parts for word in (part, part.capitalize()))
-        people = [*people, *(client.ask(queries.people_by_surname(*words)) if words else [])]
+        surnames = [*parts, *map(" ".join, pairwise(parts))]  # some have two words
+        words = dict.fromkeys(word for surname in surnames for word in (surname, surname.title()))
+        people = [*people, *(queries.fetch_people_by_surname(client, [*words]) if words else [])]
     return find_person(text, people)
 
 

@@ -9,6 +9,7 @@ from b24tools.core.database_url import Location
 from b24tools.core.i18n import _
 from b24tools.core.names import same_name
 from b24tools.onec import values
+from b24tools.onec.order import Order
 from b24tools.store.orders import OrderRow, Orders
 
 
@@ -37,11 +38,16 @@ def find_order(store: Orders, name: str, folder: Location | None = None) -> Orde
     return rows[0]
 
 
-def warn_of_namesakes(store: Orders, order_id: str, number: str) -> list[str]:
-    """Say which other orders that are not over have the number of this one: it means none of them any more."""
-    ids = [row.id for row in store.find(number) if row.number == number and row.id != order_id and not row.is_over]
+def warn_of_namesakes(store: Orders, order: Order, batch: Sequence[Order]) -> list[str]:
+    """Say which other orders that are not over have the number of this one: it means none of them any more.
+
+    Also of those that come with it in a `batch`, which a dry run does not save.
+    """
+    is_open = {row.id: not row.is_over for row in store.find(order.number) if row.number == order.number}
+    is_open |= {other.id: not other.done for other in batch if other.number == order.number}
+    ids = [id_ for id_ in is_open if is_open[id_] and id_ != order.id]
     text = _("another open order has the number {order}, too: {ids}; in b24tools call them by their identifiers")
-    return [text.format(order=number, ids=", ".join(ids))] if ids else []
+    return [text.format(order=order.number, ids=", ".join(ids))] if ids else []
 
 
 def refuse_several(name: str, ids: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from b24tools.core import errors
 from b24tools.core.models import Department, Status, Task
 from b24tools.core.names import same_name
 from b24tools.onec import order as onec_order
+from b24tools.scheduling.calendar import MINUTE_S
 from b24tools.scheduling.calendar_file import OwnDays
 from b24tools.scheduling.lane import Candidate
 from b24tools.scheduling.people_file import PeopleFile
@@ -58,9 +59,14 @@ class Rules:
     norms: Mapping[str, Fraction] = field(default_factory=dict)
 
     def work_s(self, position: str, estimate_s: int) -> int:
-        """How much work an estimate means, at rate 1: by the norm of the position, where there is one."""
-        norm = self.norms.get(same_name(position), 1) if self.norms else 1
-        return max(ceil(estimate_s * norm), min(estimate_s, self.step_s))
+        """How much work an estimate means, at rate 1: by the norm of the position, where there is one.
+
+        In whole minutes, rounded up: the portal cuts the seconds of a plan.
+        """
+        norm = self.norms.get(same_name(position)) if self.norms else None
+        if norm is None:
+            return estimate_s
+        return max(ceil(estimate_s * norm / MINUTE_S) * MINUTE_S, min(estimate_s, self.step_s))
 
     def in_route(self, position: str) -> str:
         """The name by which a position stands in the route: its own, or that of its department."""

@@ -28,7 +28,7 @@ from b24tools.assignment.plan import (
 from b24tools.assignment.portal_state import PortalState
 from b24tools.assignment.recovery import Todo, may_still_run
 from b24tools.assignment.spans import Spans
-from b24tools.assignment.staffing import left_of, workload_of
+from b24tools.assignment.staffing import left_of, open_task, workload_of
 from b24tools.assignment.waiting import list_staged
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import errors
@@ -39,11 +39,11 @@ from b24tools.core.org_structure import Match
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.scheduling import sequence
-from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
-from b24tools.scheduling.lane import OpenTask, StagedTask
+from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar, whole_minute
+from b24tools.scheduling.lane import StagedTask
 from b24tools.scheduling.tender import Choice
 from b24tools.scheduling.workload import Workload
-from b24tools.store.orders import LedgerTask
+from b24tools.store.orders import LedgerTask, OurTask
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Planner:
     portal: PortalState
     calendar: WorkCalendar
     now: datetime
-    our_tasks: Mapping[int, str]
+    our_tasks: Mapping[int, OurTask]
     last_assigned: Mapping[int, datetime]
     attached: Mapping[tuple[str, str, str], str]
     pinned: Collection[str] = ()
@@ -161,7 +161,8 @@ class Planner:
                 places.append((plan.task.responsible_id, plan.task.id) if plan.task else None)
         for task in map(self.task_left, self._rows_left(items)):
             places.append((task.responsible_id, task.id) if task else None)
-        return [StagedTask(stage, *place) for stage, place in zip(self._stages(items), places, strict=True) if place]
+        stages, accepted = self._stages(items), items[0].order.accepted
+        return [StagedTask(stage, *place, accepted) for stage, place in zip(stages, places, strict=True) if place]
 
     def _plan(self, item: Item, before: Sequence[PlannedTask], until: datetime | None) -> PlannedTask:
         """Plan a line; `before`: the operations that have to be done first. `until`: when those left of it are done."""
@@ -183,8 +184,7 @@ class Planner:
         task = item.task or self._by_title(item)
         if task is not None:
             plan = self._plan_existing(plan, task)
-            ends = [until, *(self.spans.end_of(earlier) for earlier in before)]
-            self._workload.hold(task.responsible_id, task.id, max(filter(None, ends), default=None))
+            self._workload.hold(task.responsible_id, task.id, not_before)
             return self._warn_of_person(plan, task, match) if task.is_open and not item.order.done else plan
         if item.order.cancelled:
             plan = plan.warn(_("the order is cancelled and has no task for this line: none is made"))
@@ -283,8 +283,7 @@ class Planner:
         if task.status == Status.DEFERRED:
             if known and known.sent_values.get("cancelled"):
                 plan = replace(plan, renews=True)
-                left_s = self._left_of(task, item.line.position)
-                self._workload.put(OpenTask(task.id, task.responsible_id, left_s, task.start, task.end, ours=True))
+                self._workload.put(open_task(task, self._left_of(task, item.line.position), known))
             else:
                 plan = plan.warn(
                     _("task {id} is deferred on the portal: renew it there if the work is to go on"), id=task.id
@@ -468,8 +467,9 @@ class Planner:
         deadline, is_from_slot = self._deadline(item.order, choice.finish)
         plan = self._warn_of_passed_date(plan) if is_from_slot else plan
         winner = next(candidate for candidate in choice.candidates if candidate.chosen)
+        worked = self._workload.usual_line(winner.id, self.now).worked
         for away in winner.absent:
-            if choice.start < away[0] and away[1] < choice.finish:
+            if choice.start < away[0] and away[1] < choice.finish and worked(away[0]) < worked(away[1]):
                 plan = plan.warn(_("the work is torn: {name} is away {days}"), name=winner.name, days=self._days(away))
         project_end = self.portal.project_end
         if project_end and choice.finish > project_end + timedelta(days=1):
@@ -552,7 +552,7 @@ class Planner:
         )
 
     def _wanted_moment(self, order: onec_order.Order) -> datetime | None:
-        """The wanted moment; of a bare date the end of that working day, or of the last one before."""
+        """The wanted moment, without seconds, as the portal has it; of a bare date the end of the last working day."""
         if order.wanted is None:
             return None
         wanted = order.wanted
@@ -561,7 +561,7 @@ class Planner:
                 wanted = self.calendar.end_of_working_day(wanted.date())
             except NoWorkingTime:
                 wanted = wanted_end(order) or wanted
-        return wanted.astimezone(UTC)
+        return whole_minute(wanted.astimezone(UTC))
 
     def list_unmatched(self, order: onec_order.Order) -> list[str]:
         """Say which department or person the order names without meaning one that is on the portal."""

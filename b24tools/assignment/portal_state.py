@@ -191,8 +191,18 @@ def read_presence(client: Client, questions: Questions) -> PortalState:
 def take_as_away(state: PortalState, user_id: int, first: date, last: date, zone: ZoneInfo) -> PortalState:
     """Add an absence of whole days, both included."""
     start, end = (datetime.combine(day, time(), zone) for day in (first, last + timedelta(days=1)))
-    away = [*state.absences.get(user_id, ()), Absence(start, end)]
+    away = join_absences([*state.absences.get(user_id, ()), Absence(start, end)])
     return replace(state, absences={**state.absences, user_id: away})
+
+
+def join_absences(absences: Iterable[Absence]) -> list[Absence]:
+    """Make one of those that meet or overlap: a sick leave is entered anew as often as it is extended."""
+    joined: list[Absence] = []
+    for absence in sorted(absences, key=lambda absence: absence.start):
+        if joined and absence.start <= joined[-1].end:
+            absence = Absence(joined[-1].start, max(absence.end, joined.pop().end))
+        joined.append(absence)
+    return joined
 
 
 def look_up(
@@ -229,10 +239,10 @@ def read_workers(client: Client, state: PortalState, questions: Questions, user_
     first, last = questions.today - timedelta(days=ABSENCE_DAYS_BEFORE), state.absences_until
     absences = [] if state.missing_scopes else _add_absences(batch, user_ids, first, last)
     crews = list(chunked(user_ids, PEOPLE_A_CHAIN))
-    pages = _add_open(batch, crews[:1], min(len(user_ids), batch.room))
+    pages = _add_open(batch, crews[:1], min(len(user_ids), batch.room), questions.named)
     batch.send()
     more = {person.id: person for pending in people for person in pending.value}
-    open_tasks = [state.read_task(row) for row in _read_open(client, crews, pages)]
+    open_tasks = [state.read_task(row) for row in _read_open(client, crews, pages, questions.named)]
     state = replace(state, people={**state.people, **more}, open=[*state.open, *open_tasks])
     return _with_absences(state, absences, first, last, questions.zone)
 
@@ -342,9 +352,7 @@ def _with_absences(
                 state = replace(state, absences_problem=error.message)
             break
     read = read_absences(answers, first, last, days_in=zone, clock_in=state.zone, order=state.date_order)
-    away = {
-        user_id: list(dict.fromkeys([*state.absences.get(user_id, []), *more])) for user_id, more in read.away.items()
-    }
+    away = {user_id: join_absences([*state.absences.get(user_id, []), *more]) for user_id, more in read.away.items()}
     return replace(
         state,
         date_order=read.order,

@@ -17,7 +17,7 @@ from math import inf
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from b24tools.scheduling.calendar import NoWorkingTime, WorkCalendar, whole_minute
+from b24tools.scheduling.calendar import NoWorkingTime, WorkCalendar
 from b24tools.scheduling.lane import OpenTask, StagedTask, Worker
 from b24tools.scheduling.tender import Choice, Tender
 from b24tools.scheduling.workload import Workload
@@ -132,47 +132,56 @@ def plan_moves(
 ) -> Plan:
     """Decide what moves. `tasks`: all open work of these people, that of the orders too.
 
-    `frozen`: what really begins before is not free. `candidates`: how many are weighed for whoever asks why, besides
-    those who could be the first.
+    `frozen`: what really begins before is not free. `candidates`: how many are weighed, besides those who could be the
+    first.
 
-    Passes go on until one changes nothing, so that whoever plans again finds nothing to do. Then those moves are left
-    out that only give one order's days to another.
+    Passes go on until one changes nothing. Then those moves are left out that only give one order's days to another;
+    what is left without them is planned again, so that whoever plans later finds nothing to do.
     """
-    given = ordered = sorted(orders, key=lambda order: order.importance)
+    ordered = sorted(orders, key=lambda order: order.importance)
     lying = {task.id: task for task in tasks}
     moves: dict[int, Move] = {}
-    stuck: set[int] = set()
-    unmoved: set[int] = set()
+    stuck, unmoved = set[int](), set[int]()
     full, floor = (Workload(calendar, now, workers, (), step_s) for _workload in range(2))
-    ready: list[dict[str, datetime]] = []
-    for _number in range(MOST_PASSES):
-        pass_ = _Pass(full, floor, lying.values(), ordered, frozen, candidates)
-        ready.append(pass_.list_ready())
-        made = pass_.run()
-        stuck |= pass_.stuck
-        unmoved |= pass_.unmoved
-        for move in made:
-            task_id = move.before.id
-            lying[task_id] = move.after
-            if earlier := moves.pop(task_id, None):
-                room_for = earlier.room_for | move.room_for
-                move = replace(move, before=earlier.before, cause=earlier.cause, room_for=room_for)
-            if _place(move.before) != _place(move.after):
-                moves[task_id] = move
-        if not made:
+    for _round in range(MOST_PASSES):
+        given, laid = ordered, dict(lying)
+        found: dict[int, Move] = {}
+        ready: list[dict[str, datetime]] = []
+        for _number in range(MOST_PASSES):
+            pass_ = _Pass(full, floor, laid.values(), ordered, frozen, candidates)
+            ready.append(pass_.list_ready())
+            made = pass_.run()
+            stuck |= pass_.stuck
+            unmoved |= pass_.unmoved
+            _join(found, made, laid)
+            if not made:
+                break
+            ordered = [_as_moved(order, laid) for order in ordered]
+        else:
+            ready.append(_Pass(full, floor, laid.values(), ordered, frozen, candidates).list_ready())
+        paying = _leave_out_exchanges(list(found.values()), given, ready[0], ready[-1], calendar.zone)
+        if len(paying) < len(found):
+            laid = lying | {move.before.id: move.after for move in paying}
+            ordered = [_as_moved(order, laid) for order in given]
+            without = _Pass(full, floor, laid.values(), ordered, frozen, candidates).list_ready()
+            if _count_days(given, without, calendar.zone) > _count_days(given, ready[-1], calendar.zone):
+                paying = list(found.values())  # without the others some of these would make orders late
+        _join(moves, paying, lying)
+        if len(paying) in (0, len(found)):
             break
-        ordered = [_as_moved(order, lying) for order in ordered]
-    else:
-        ready.append(_Pass(full, floor, lying.values(), ordered, frozen, candidates).list_ready())
-    paying = _leave_out_exchanges(list(moves.values()), given, ready[0], ready[-1], calendar.zone)
-    if len(paying) < len(moves):
-        lying |= {task_id: move.before for task_id, move in moves.items()}
-        lying |= {move.before.id: move.after for move in paying}
-        ordered = [_as_moved(order, lying) for order in given]
-        without = _Pass(full, floor, lying.values(), ordered, frozen, candidates).list_ready()
-        if _count_days(given, without, calendar.zone) > _count_days(given, ready[-1], calendar.zone):
-            paying = list(moves.values())  # without the others some of these would make orders late
-    return Plan(tuple(paying), frozenset(stuck), frozenset(unmoved - stuck - {move.before.id for move in paying}))
+    return Plan(tuple(moves.values()), frozenset(stuck), frozenset(unmoved - stuck - moves.keys()))
+
+
+def _join(moves: dict[int, Move], made: Iterable[Move], lying: dict[int, OpenTask]) -> None:
+    """Add what was made to earlier moves, of which some are taken back by that; then it lies there."""
+    for move in made:
+        task_id = move.before.id
+        lying[task_id] = move.after
+        if earlier := moves.pop(task_id, None):
+            room_for = earlier.room_for | move.room_for
+            move = replace(move, before=earlier.before, cause=earlier.cause, room_for=room_for)
+        if _place(move.before) != _place(move.after):
+            moves[task_id] = move
 
 
 def _leave_out_exchanges(
@@ -288,13 +297,14 @@ class _Pass:
         staying = [task for task in self._lying.values() if task.id not in leaving]
         self._full = full.with_tasks(staying)
         self._full.let_wait(
-            [StagedTask(op.stage, op.task.responsible_id, op.id) for op in order.operations] for order in orders
+            [StagedTask(op.stage, op.task.responsible_id, op.id, order.accepted) for op in order.operations]
+            for order in orders
         )
         self._open: dict[int, set[int]] = {}  # what can still be pushed out of its slot, by person
         self._free: set[int] = set()
         for order in orders:
             for operation in order.operations:
-                if operation.is_free and begins_later(self._full, operation.task, frozen):
+                if operation.is_free and self._full.begins_later(operation.task, frozen):
                     self._free.add(operation.id)
                     if operation.people:
                         self._open.setdefault(operation.task.responsible_id, set()).add(operation.id)
@@ -324,12 +334,12 @@ class _Pass:
     def _settle(self, workload: Workload, order: OpenOrder) -> datetime | None:
         """Hold back the operations of an order that wait for others; answers when the last one ends."""
         return workload.settle(
-            [StagedTask(op.stage, self._lying[op.id].responsible_id, op.id) for op in order.by_stage]
+            [StagedTask(op.stage, self._lying[op.id].responsible_id, op.id, order.accepted) for op in order.by_stage]
         )
 
     def _decide(self, order: OpenOrder) -> list[Move]:
-        forced = {operation.id: operation.cause for operation in order.operations if operation.cause}
-        forced |= {operation.id: DISPLACED for operation in order.operations if operation.id in self._homeless}
+        forced = {operation.id: DISPLACED for operation in order.operations if operation.id in self._homeless}
+        forced |= {operation.id: operation.cause for operation in order.operations if operation.cause}
         free = {op.id for op in order.operations if op.people and (op.id in self._free or op.id in forced)}
         for operation in order.operations:  # from here on nothing pushes them
             self._open.get(self._lying[operation.id].responsible_id, set()).discard(operation.id)
@@ -582,17 +592,6 @@ def _end_of(workload: Workload, task: OpenTask) -> datetime | None:
         return workload.end_of(task.responsible_id, task.id)
     except NoWorkingTime:
         return None
-
-
-def begins_later(workload: Workload, task: OpenTask, frozen: datetime) -> bool:
-    """Whether a task really begins after the frozen time; its plan may have passed."""
-    if task.start is None:
-        return False
-    try:
-        span = workload.span_of(task.responsible_id, task.id)
-    except NoWorkingTime:
-        return True
-    return max(task.start, span[0] if span else task.start) >= whole_minute(frozen)
 
 
 def _overlap(one: OpenTask, other: OpenTask) -> bool:

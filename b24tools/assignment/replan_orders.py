@@ -15,7 +15,7 @@ from b24tools.assignment.replan import AWAY, GONE, UNFINISHED, WITHOUT, Move, Op
 from b24tools.assignment.staffing import list_open_tasks, list_workers
 from b24tools.assignment.standing import LineStanding, OrderStanding, Standings, late_since
 from b24tools.assignment.waiting import list_stages
-from b24tools.core.models import Absence, Person, Status
+from b24tools.core.models import Absence, Person
 from b24tools.core.org_structure import Match, Staff
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline
 from b24tools.scheduling.lane import OpenTask, StagedTask, Worker
@@ -106,7 +106,7 @@ def look_at(store: Store, standings: Standings, rows: Mapping[str, LedgerTask], 
     stages_by_order = [list_stages([line.row for line in lines], rules) for lines in lines_by_order]
     workload.let_wait(
         [
-            StagedTask(stage, line.task.responsible_id, line.task.id)
+            StagedTask(stage, line.task.responsible_id, line.task.id, line.accepted)
             for line, stage in zip(lines, stages, strict=True)
             if line.task is not None
         ]
@@ -164,7 +164,7 @@ def _why_it_stays(line: LineStanding, pinned: Collection[str]) -> str:
     row, task = line.row, line.task
     if task is None or row.state != "done" or row.writing_since:
         return UNSURE
-    if task.status not in (Status.NEW, Status.PENDING):  # as `orders` says it
+    if not recovery.is_unbegun(task):  # as `orders` says it, where it is paused
         return BEGUN
     if task.flow_id:
         return FLOW

@@ -7,7 +7,7 @@ planned anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import MOST_COMMANDS, Pending
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.models import Person, Task
+from b24tools.core.models import OPEN_WORK, Person, Task
 from b24tools.core.timestamps import from_text, to_text
 from b24tools.scheduling.lane import OpenTask
 from b24tools.store import Store
@@ -72,6 +72,9 @@ class Written:
     outcome: str
     error: errors.B24ToolsError | None = None
     note: str = ""
+
+
+NoteDone = Callable[[Mapping[int, Written]], None]
 
 
 def let_moves_end(clock: RunClock, rows: Iterable[LedgerTask], zone: ZoneInfo) -> None:
@@ -131,16 +134,24 @@ def drop_marks(store: Store, rows: Iterable[LedgerTask]) -> None:
         store.orders.save_lines(_without_mark(row) for row in rows if row.sent_values.get(MOVE))
 
 
-def write_moves(tools: Tools, rules: Rules, portal: PortalState, planned: Sequence[PlannedMove]) -> dict[int, Written]:
-    """Write the moves; what came of each, by task. Raises only what stops the machine itself."""
-    return _Mover(tools, rules, portal, planned).run()
+def write_moves(
+    tools: Tools, rules: Rules, portal: PortalState, planned: Sequence[PlannedMove], note_done: NoteDone
+) -> dict[int, Written]:
+    """Write the moves; what came of each, by task. Raises only what stops the machine itself.
+
+    `note_done` is told what came of the moves so far, in the transactions that save it.
+    """
+    return _Mover(tools, rules, portal, planned, note_done).run()
 
 
 class _Mover:
     """Fifty moves a request; the tasks are read again in the request before it."""
 
-    def __init__(self, tools: Tools, rules: Rules, portal: PortalState, planned: Sequence[PlannedMove]) -> None:
+    def __init__(
+        self, tools: Tools, rules: Rules, portal: PortalState, planned: Sequence[PlannedMove], note_done: NoteDone
+    ) -> None:
         self._tools = tools
+        self._note_done = note_done
         self._store = tools.store
         self._zone = rules.zone
         self._portal = portal
@@ -231,6 +242,7 @@ class _Mover:
             for move in chunk:
                 if self._done[move.task.id].outcome == MOVED:
                     self._store.decisions.link_move(move.row.key, move.task.id)
+            self._note_done(self._done)
 
     def _may_have_moved(self, move: PlannedMove) -> bool:
         written = self._done.get(move.task.id)
@@ -258,7 +270,7 @@ def _changed(move: PlannedMove, tasks: Mapping[int, Task], people: Mapping[int, 
     task, person = tasks.get(move.task.id), people.get(move.to.responsible_id)
     if task is None:
         return _("the task is gone")
-    if not recovery.is_unbegun(task):
+    if task.status in OPEN_WORK and not recovery.is_unbegun(task):
         return _("somebody has begun it meanwhile")
     if not recovery.is_as_written(move.row, task) or task.flow_id:
         return _("somebody has changed it meanwhile")

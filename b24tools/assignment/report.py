@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 
 from b24tools.core import errors
 
@@ -42,7 +42,8 @@ class Bottleneck:
     """The operation that takes the most time of those that decide when the order is ready.
 
     In working seconds: `wait_s` from when it could have begun until its person has time for it,
-    `work_s` from then to its end. `away_until`: the last day of an absence that takes half of that or more.
+    `work_s` from then to its end. `away_until`: the last day of an absence that takes half of that or more, and
+    `away_time` on that day where it ends within it.
     """
 
     position: str
@@ -50,6 +51,7 @@ class Bottleneck:
     work_s: int
     person: str | None = None
     away_until: date | None = None
+    away_time: time | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from b24tools.assignment.plan import COMPLETE, PlannedTask, Rules, late_from
 from b24tools.assignment.report import Bottleneck, Promise
@@ -41,6 +42,11 @@ class Spans:
         None also while somebody has it who has left.
         """
         return None if plan.choice is None and plan.task and self.is_with_leaver(plan.task) else self._lying(plan)
+
+    def ready_at(self, plan: PlannedTask) -> datetime | None:
+        """When its work is done, where that is known."""
+        span = self.of(plan)
+        return span[1] if span else None
 
     def _lying(self, plan: PlannedTask) -> Interval | None:
         task, choice = plan.task, plan.choice
@@ -135,23 +141,25 @@ class Spans:
     ) -> Promise | None:
         """What may be promised of the order whose plans these are; `left`: as in `finish`.
 
-        None where nothing is left to do; where a line has failed, somebody has put it off, has it outside production,
-        or who has left has it, it cannot be known.
+        None where nothing is left to do, or 1C has ended the order; where a line has failed, somebody has put it off,
+        has it outside production, or who has left has it, it cannot be known.
         """
-        spans = {plan.item.key: span for plan in plans if (span := self.of(plan))}
-        if not spans or any(plan.error or (plan.is_put_off and not order.cancelled) for plan in plans):
+        if order.done or order.cancelled or any(plan.error or plan.is_put_off for plan in plans):
             return None
         if any(map(self.is_unknown, plans)) or any(self.is_outside(task) for __, task in left):
             return None
+        spans = {plan.item.key: span for plan in plans if (span := self.of(plan))}
+        ends = [end for __, end in spans.values()]
         longer = [(end, line) for line in left if (end := self.end_of_task(line[1].responsible_id, line[1].id))]
-        ready, since = max(end for __, end in spans.values()), late_from(order)
-        last = max((pair for pair in longer if pair[0] > ready), default=None, key=lambda pair: pair[0])
-        ready = last[0] if last else ready
+        ready, since = max([*ends, *(end for end, __ in longer)], default=None), late_from(order)
+        if ready is None:
+            return None
+        last = None if ready in ends else next(line for end, line in longer if end == ready)
         return Promise(
             ready=ready,
-            day=_last_day(ready, self.calendar),
+            day=read_end(ready, self.calendar.zone)[0],
             late_s=Timeline(self.calendar, (), since).worked(ready) if since else 0,
-            bottleneck=self._name_left(*last[1]) if last else self._bottleneck(plans, spans),
+            bottleneck=self._name_left(*last) if last else self._bottleneck(plans, spans),
         )
 
     def _name_left(self, position: str, task: Task) -> Bottleneck | None:
@@ -183,13 +191,15 @@ class Spans:
         away = [(absence.start, absence.end) for absence in self.absences.get(person_id, ())]
         lost = find_absences(timeline, (could, span[1]), away, wait_s + work_s)
         person = self.people.get(person_id)
-        until = _last_day(max(end for __, end in lost), self.calendar) if lost else None
-        return Bottleneck(position, wait_s, work_s, person.name if person else None, until)
+        until = read_end(max(end for __, end in lost), self.calendar.zone) if lost else ()
+        return Bottleneck(position, wait_s, work_s, person.name if person else None, *until)
 
 
-def _last_day(end: datetime, calendar: WorkCalendar) -> date:
-    """Return the day on which something ends; at midnight that is the day before."""
-    return (end - timedelta(microseconds=1)).astimezone(calendar.zone).date()
+def read_end(end: datetime, zone: ZoneInfo) -> tuple[date, time | None]:
+    """Return the last day of something, and the time where it ends within that; at midnight it is the day before."""
+    local = end.astimezone(zone)
+    day = (end - timedelta(microseconds=1)).astimezone(zone).date()
+    return day, local.time() if local.time() != time() else None
 
 
 def find_absences(
@@ -212,7 +222,7 @@ def wait_and_work(timeline: Timeline, could: datetime, span: Interval) -> tuple[
 
 
 def is_held_up(plan: PlannedTask) -> bool:
-    """Whether its task, not begun yet, has to wait for the operation before it, whatever the plan says."""
-    if plan.after is None or plan.not_before is None or plan.task is None:
+    """Whether its task, not begun yet, has to wait for another operation or for its order, whatever the plan says."""
+    if plan.not_before is None or plan.task is None:
         return False
     return plan.task.status != Status.IN_PROGRESS and (plan.start is None or plan.start < plan.not_before)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
 
 from b24tools.assignment.plan import PlannedTask, Rules
-from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, PortalState, Questions
+from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, PortalState, Questions, read_workers
 from b24tools.assignment.tools import Tools
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.i18n import _
@@ -21,6 +22,7 @@ from b24tools.scheduling.calendar import HOUR_S, Timeline, WorkCalendar, whole_m
 from b24tools.scheduling.holidays import NONE, production_calendar, with_production
 from b24tools.scheduling.lane import OpenTask, Worker
 from b24tools.scheduling.workload import Workload, remaining_s
+from b24tools.store.orders import LedgerTask, OurTask
 
 LONGEST_DAY_S = 12 * 3600
 
@@ -28,7 +30,7 @@ LONGEST_DAY_S = 12 * 3600
 def working_hours(company: OrgData, rules: Rules) -> tuple[WorkCalendar, list[str]]:
     """The calendar to plan by, and what is to be said of where it comes from."""
     calendar, warnings = portal_hours.portal_hours(company.schedule, company.calendar_settings, rules.zone)
-    longest_s = max(calendar.working_s(date(2026, 6, day)) for day in range(1, 8))  # an ordinary week
+    longest_s = _longest_day_s(calendar)
     if longest_s > LONGEST_DAY_S:
         warnings.append(
             _("the work schedule gives everybody {hours} hours of work a day: look at its shifts and breaks").format(
@@ -41,7 +43,25 @@ def working_hours(company: OrgData, rules: Rules) -> tuple[WorkCalendar, list[st
             text = _("people.json: schedule {id} is not on the portal, or has no hours: the usual hours count")
             warnings.append(text.format(id=number))
     warnings += _find_odd_names(company.staff, rules)
-    return with_production(calendar, production_calendar(rules.country).days, rules.own.days), warnings
+    calendar = with_production(calendar, production_calendar(rules.country).days, rules.own.days)
+    return calendar, [*warnings, *_find_long_days(company, rules, calendar)]
+
+
+def _longest_day_s(calendar: WorkCalendar) -> int:
+    return max(calendar.working_s(date(2026, 6, day)) for day in range(1, 8))  # an ordinary week
+
+
+def _find_long_days(company: OrgData, rules: Rules, calendar: WorkCalendar) -> list[str]:
+    """Say who has longer days by a schedule of their own than anybody works."""
+    people = [person for person in company.staff.people.values() if person.active]
+    calendars = own_calendars(people, company, rules, calendar)
+    longest_s = {id(own): _longest_day_s(own) for own in calendars.values() if own is not calendar}
+    text = _("{name}: the work schedule gives {hours} hours of work a day: look at its shifts and breaks")
+    return [
+        text.format(name=person.name, hours=round(day_s / 3600, 1))
+        for person in people
+        if (day_s := longest_s.get(id(calendars[person.id]), 0)) > LONGEST_DAY_S
+    ]
 
 
 def _find_odd_names(staff: Staff, rules: Rules) -> list[str]:
@@ -157,6 +177,34 @@ def ask_about(tools: Tools, rules: Rules, company: OrgData, workers: Collection[
     )
 
 
+def read_handed_over(
+    tools: Tools,
+    rules: Rules,
+    company: OrgData,
+    portal: PortalState,
+    questions: Questions,
+    tasks: Iterable[Task | None],
+    others: Collection[int] = (),
+) -> tuple[PortalState, Questions]:
+    """Read also who has one of these tasks without being asked about: people of other positions, or who have left.
+
+    And these `others`.
+
+    Of those outside production the time is not planned; of who has come into it since the people were cached it is, and
+    who has left keeps the work, which others may wait for.
+    """
+    holders = {task.responsible_id for task in tasks if task and task.is_open}
+    more = sorted({*holders, *others} - set(questions.workers))
+    if not more:
+        return portal, questions
+    portal = read_workers(tools.client, portal, questions, more)
+    come = {id_ for id_, who in portal.people.items() if company.staff.home_of(who)} - rules.excluded
+    gone = {id_ for id_, who in portal.people.items() if not who.active}
+    outside = {*more} - come - gone - list_planned(company, rules, tools.store.orders.holders())
+    portal = replace(portal, open=[task for task in portal.open if task.responsible_id not in outside])
+    return portal, replace(questions, workers=[*questions.workers, *more])
+
+
 def workload_of(
     people: Iterable[Person],
     portal: PortalState,
@@ -165,12 +213,12 @@ def workload_of(
     calendar: WorkCalendar,
     now: datetime,
     *,
-    our_tasks: Mapping[int, str],
+    our_tasks: Mapping[int, OurTask],
     last_assigned: Mapping[int, datetime],
 ) -> Workload:
     """Lay the open work on people's timelines as of `now`.
 
-    `our_tasks` are the ids whose plans are slots of ours, with their positions; `calendar` is of all who have no own.
+    `our_tasks` are the ids whose plans are slots of ours, as b24tools wrote them; `calendar` is of all who have no own.
     """
     workers = list_workers(people, portal, company, rules, calendar, last_assigned)
     tasks = list_open_tasks(portal, workers, rules, calendar, now, our_tasks=our_tasks)
@@ -184,7 +232,7 @@ def list_open_tasks(
     calendar: WorkCalendar,
     now: datetime,
     *,
-    our_tasks: Mapping[int, str],
+    our_tasks: Mapping[int, OurTask],
 ) -> list[OpenTask]:
     """Return the open work as lanes take it: what is left of it by the norm, at rate 1."""
     known = {worker.id: worker for worker in workers}
@@ -192,18 +240,24 @@ def list_open_tasks(
     for task in portal.open:
         worker = known.get(task.responsible_id)
         own, rate = (worker.calendar or calendar, worker.rate) if worker else (calendar, Fraction(1))
-        tasks.append(
-            OpenTask(
-                id=task.id,
-                responsible_id=task.responsible_id,
-                remaining_s=left_of(task, our_tasks.get(task.id, ""), portal, rules, own, rate, now),
-                start=task.start,
-                end=task.end,
-                ours=task.id in our_tasks or task.xml_id.startswith(KEY_PREFIX),
-                begun=task.status == Status.IN_PROGRESS,
-            )
-        )
+        our = our_tasks.get(task.id)
+        left_s = left_of(task, our.position if our else "", portal, rules, own, rate, now)
+        tasks.append(open_task(task, left_s, our))
     return tasks
+
+
+def open_task(task: Task, left_s: int, our: OurTask | LedgerTask | None) -> OpenTask:
+    """Return a task as lanes take it; `our`: what the ledger has of it."""
+    return OpenTask(
+        id=task.id,
+        responsible_id=task.responsible_id,
+        remaining_s=left_s,
+        start=task.start,
+        end=task.end,
+        ours=our is not None or task.xml_id.startswith(KEY_PREFIX),
+        begun=task.status == Status.IN_PROGRESS,
+        by_hand=our is not None and (task.start, task.end) != (our.start, our.end),
+    )
 
 
 def left_of(

@@ -19,14 +19,21 @@ from b24tools.assignment.plan import PlannedTask, Rules
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions
 from b24tools.assignment.replan_writes import see_move
-from b24tools.assignment.spans import find_absences, wait_and_work
-from b24tools.assignment.staffing import ask_about, list_planned, not_known, working_hours, workload_of
+from b24tools.assignment.spans import find_absences, read_end, wait_and_work
+from b24tools.assignment.staffing import (
+    ask_about,
+    list_planned,
+    not_known,
+    read_handed_over,
+    working_hours,
+    workload_of,
+)
 from b24tools.assignment.tools import Tools
 from b24tools.assignment.waiting import list_stages
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.i18n import _
 from b24tools.core.models import DONE, Person, Status, Task
-from b24tools.core.timestamps import from_text, to_text
+from b24tools.core.timestamps import to_text
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, WorkCalendar
 from b24tools.scheduling.lane import StagedTask
 from b24tools.scheduling.workload import Workload
@@ -87,7 +94,7 @@ class LineStanding:
     @property
     def accepted(self) -> datetime | None:
         """The moment before which none of its order's work begins, as it was last sent."""
-        return from_text(self.row.sent_values.get("accepted"))
+        return self.row.accepted
 
     @property
     def planned_end(self) -> datetime | None:
@@ -111,12 +118,16 @@ class LineStanding:
 
 @dataclass(frozen=True)
 class HoldUp:
-    """What an order waits for: the operation, its person, one of the reasons above, and until when that lasts."""
+    """What an order waits for: the operation, its person, one of the reasons above, and until when that lasts.
+
+    `until_time`: where that ends within the day.
+    """
 
     position: str
     person: str | None
     reason: str
     until: date | None = None
+    until_time: time | None = None
 
 
 @dataclass(frozen=True)
@@ -189,6 +200,7 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
     if portal.server_now is not None:
         tools.clock.sync(portal.server_now, asked_at)
     tools.directory.remember_date_order(portal.date_order)
+    portal, questions = read_handed_over(tools, rules, company, portal, questions, map(portal.of_line, rows.values()))
     calendar, warnings = working_hours(company, rules)
     now = tools.clock.now()
     people = {**company.staff.people, **portal.people}
@@ -302,7 +314,7 @@ def _let_wait(
     stages = {id_: list_stages([line.row for line in lines], rules) for id_, lines in read.items()}
     workload.let_wait(
         [
-            StagedTask(stage, line.task.responsible_id, line.task.id)
+            StagedTask(stage, line.task.responsible_id, line.task.id, line.accepted)
             for line, stage in zip(lines, stages[id_], strict=True)
             if line.task is not None
         ]
@@ -418,10 +430,9 @@ def _find_hold_up(
         taken = [_wait_and_work(line, lines, workload, rules, now) for line in chain]
         operation, (wait_s, work_s, away) = max(zip(chain, taken, strict=True), key=lambda pair: sum(pair[1][:2]))
         reason = AWAY if away else BUSY if wait_s >= work_s and not operation.is_next else WORK
-    name = operation.person.name if operation.person else None
-    end = max(end for _start, end in away) if reason == AWAY else None
-    until = (end - MIDNIGHT).astimezone(workload.calendar.zone).date() if end else None
-    return HoldUp(operation.row.position, name, reason, until)
+    name = operation.person.name if operation.person and reason != OUTSIDE else None
+    until = read_end(max(end for _start, end in away), workload.calendar.zone) if reason == AWAY else ()
+    return HoldUp(operation.row.position, name, reason, *until)
 
 
 def _wait_and_work(
@@ -452,7 +463,8 @@ class _Verdict(NamedTuple):
 def _judge(line: LineStanding, lines: Sequence[LineStanding], workload: Workload, now: datetime) -> _Verdict:
     """Tell whether an operation keeps its plan. By what the one before it is late is not its own.
 
-    Whoever is absent for half of that, or more, is away, whatever else there is to do.
+    Nor is the time until its order is accepted. Whoever is absent under the plan, or for half of the rest or more, is
+    away, whatever else there is to do.
     """
     task, span = line.task, line.span
     if line.is_deferred:
@@ -471,11 +483,17 @@ def _judge(line: LineStanding, lines: Sequence[LineStanding], workload: Workload
     planned, could = end, end  # from where to its end was planned, and from where it can be
     if before is not None and before.span and before.planned_end:
         planned, could = min(before.planned_end, start), before.span[1]
+    accepted = None if task.status == Status.IN_PROGRESS else line.accepted
+    is_early = bool(accepted and start < accepted and (before is None or could < accepted))
+    if accepted and is_early:
+        planned, could = start, accepted
     timeline = workload.usual_line(task.responsible_id, min(now, planned, start))
     worked = timeline.worked
     late_s = worked(span[1]) - worked(could) - (worked(end) - worked(planned))
-    if line.away:
-        return _Verdict(late_s, AWAY, line.away)
+    if is_early and late_s <= 0:
+        return _Verdict(late_s, WORK)
+    if under := tuple(away for away in line.away if away[0] < task.end):
+        return _Verdict(late_s, AWAY, under)
     since = max(task.end, could)
     if away := find_absences(timeline, (since, span[1]), line.absences, late_s):
         return _Verdict(late_s, AWAY, away)
@@ -485,7 +503,7 @@ def _judge(line: LineStanding, lines: Sequence[LineStanding], workload: Workload
         return _Verdict(late_s, BEHIND)
     if late_s <= 0:
         return _Verdict(late_s, WORK)
-    if before is not None:
+    if before is not None or is_early:
         return _Verdict(late_s, BUSY if worked(span[0]) > worked(could) else WORK)
     is_behind = task.start is not None and task.start < now
     return _Verdict(late_s, BUSY if not line.is_next else BEHIND if is_behind else WORK)

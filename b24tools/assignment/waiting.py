@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.portal_state import PortalState
@@ -13,12 +14,13 @@ from b24tools.store import Store
 from b24tools.store.orders import LedgerTask
 
 
-def read_open_orders(store: Store, sent: Collection[str], rules: Rules) -> dict[str, list[LedgerTask]]:
+def read_open_orders(store: Store, sent: Collection[str], rules: Rules, now: datetime) -> dict[str, list[LedgerTask]]:
     """Return the lines of the orders that are not over, as they were last sent.
 
-    Without a route only of those with stages of their own, for others wait for nothing; and of those `sent` now.
+    Without a route only of those with stages of their own, or accepted later, for others wait for nothing; and of those
+    `sent` now.
     """
-    ids = store.orders.open_ids(None if rules.route else sent)
+    ids = store.orders.open_ids(now, None if rules.route else sent)
     rows_by_order: dict[str, list[LedgerTask]] = {order_id: [] for order_id in ids}
     for row in store.orders.lines(ids).values():
         rows_by_order[row.order_id].append(row)
@@ -50,6 +52,6 @@ def list_staged(orders: Iterable[Sequence[LedgerTask]], portal: PortalState, rul
         for row, stage in zip(rows, list_stages(rows, rules), strict=True):
             task = tasks.get(row.task_id or 0)
             if task is not None and row.is_carried_by(task.xml_id):
-                order.append(StagedTask(stage, task.responsible_id, task.id))
+                order.append(StagedTask(stage, task.responsible_id, task.id, row.accepted))
         staged.append(order)
     return staged

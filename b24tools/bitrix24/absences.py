@@ -158,4 +158,5 @@ def _absence(row: Mapping[str, Any], edges: tuple[_Edge, _Edge], days_in: tzinfo
         else:
             moment = datetime.combine(day, clock, zone or clock_in)
         moments.append(moment.astimezone(UTC))
-    return Absence(*moments)
+    start, end = moments  # whole minutes: what is planned around them has no seconds on the portal
+    return Absence(start.replace(second=0), end + timedelta(seconds=-end.second % 60))

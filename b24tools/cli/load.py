@@ -33,7 +33,7 @@ def load(
         str | None,
         typer.Argument(
             metavar="DEPARTMENT|PERSON",
-            help="A department or a person, by name or id; all if left out.",
+            help='A department or a person, by name or id ("#17" is a person in any case); all if left out.',
             show_default=False,
         ),
     ] = None,

@@ -26,7 +26,7 @@ def today(
         str | None,
         typer.Argument(
             metavar="PERSON|DEPARTMENT",
-            help="A person or a department, by name or id; all if left out.",
+            help='A person or a department, by name or id ("#17" is a person in any case); all if left out.',
             show_default=False,
         ),
     ] = None,

@@ -29,7 +29,15 @@ from b24tools.assignment.report import (
     list_warnings,
     outcome_of,
 )
-from b24tools.assignment.staffing import ask_about, list_planned, not_known, unchecked_years, working_hours
+from b24tools.assignment.spans import Spans
+from b24tools.assignment.staffing import (
+    ask_about,
+    list_planned,
+    not_known,
+    read_handed_over,
+    unchecked_years,
+    working_hours,
+)
 from b24tools.assignment.tools import Tools
 from b24tools.assignment.waiting import holders_of_staged, read_open_orders
 from b24tools.assignment.workspace import EarlyUploads, Workspace, upload_early
@@ -99,8 +107,12 @@ def _log_order(tools: Tools, result: OrderResult, error: errors.B24ToolsError | 
     return Entry(tools.clock.now(), command, result.id, result.number, result.outcome, by, tuple(lines), reason)
 
 
-def _is_cancelled(order: OrderRow | None) -> bool:
-    return order is not None and order.ended == ENDED_CANCELLED
+def _is_turn(order: onec_order.Order, before: OrderRow | None, plans: Iterable[PlannedTask]) -> bool:
+    """Whether 1C has cancelled the order by this, or taken it up again; also where that had failed in part."""
+    was_cancelled = before is not None and before.ended == ENDED_CANCELLED
+    if order.cancelled:
+        return not was_cancelled or (before is not None and before.outcome in (FAILED, "partial"))
+    return was_cancelled or any(plan.renews for plan in plans)
 
 
 def _idle_pins(batch: Sequence[onec_order.Order], rules: Rules) -> list[str]:
@@ -138,9 +150,10 @@ class _Run:
         self._rules = rules
         self._dry_run = dry_run
         self._warnings = list(warnings)
-        self._open_orders = read_open_orders(tools.store, {order.id for order in batch}, rules)
+        self._open_orders = read_open_orders(tools.store, {order.id for order in batch}, rules, tools.clock.now())
         self.early: EarlyUploads | None = None
         self._before = tools.store.orders.read([order.id for order in batch])
+        self._staged: set[int] = set()  # who has work that waits, or is waited for
         self._was_restored = False
         self._compare: set[str] = set()  # orders of which the portal knows more than the ledger
 
@@ -169,11 +182,8 @@ class _Run:
         held = [item.task for item in items if not (item.order.done or item.order.cancelled)]
         done = {item.key for item in items if item.order.done}  # they are completed, whoever has what else to do
         held += [portal.of_line(row) for row in rows.values() if row.key not in done]
-        if handed_over := _handed_over(held, questions.workers):
-            portal = portal_state.read_workers(tools.client, portal, questions, handed_over)
-            questions = replace(questions, workers=[*questions.workers, *handed_over])
-            outside = set(handed_over) - list_planned(company, self._rules, tools.store.orders.holders())
-            portal = replace(portal, open=[task for task in portal.open if task.responsible_id not in outside])
+        seen = tools.store.orders.seen_holders() if self._staged else ()  # of those some may have left
+        portal, questions = read_handed_over(tools, self._rules, company, portal, questions, held, seen)
         company = _as_answered(company, portal, questions.workers)
         planner, plans = self._plan(company, portal, items, under_way)
         more = portal_state.read_more_absences(tools.client, portal, questions, map(planner.spans.end_of, plans))
@@ -236,8 +246,8 @@ class _Run:
         ended = {order.id for order in self._orders} - {order.id for order in open_orders}
         workers.update(row.responsible_id for row in rows.values() if row.responsible_id and row.order_id not in ended)
         workers.update(special)
-        staged = holders_of_staged(self._open_orders.values(), rules) if open_orders else set()
-        if staged:  # others' work may have to wait for theirs
+        self._staged = holders_of_staged(self._open_orders.values(), rules) if open_orders else set()
+        if self._staged:  # others' work may have to wait for theirs
             workers |= list_planned(company, rules, tools.store.orders.holders())
         named = (staff.department_named(order.department) for order in self._orders if order.department)
         heads = [department.head_id for department in named if department and department.head_id]
@@ -438,24 +448,20 @@ class _Run:
         rows: Mapping[str, LedgerTask],
     ) -> OrderResult:
         mine = [plan for plan in plans if plan.item.order is order]
-        spans = [planner.spans.of(plan) for plan in mine]
-        tasks = [
-            replace(plan.to_result(dry_run=self._dry_run), ready=span[1] if span else None)
-            for plan, span in zip(mine, spans, strict=True)
-        ]
+        tasks = [replace(plan.to_result(dry_run=self._dry_run), ready=planner.spans.ready_at(plan)) for plan in mine]
         left, others = find_left(order, mine, portal, rows)
-        tasks += [_report_left(*pair) for pair in (*left, *others)]
+        tasks += [_report_left(*pair, planner.spans) for pair in (*left, *others)]
         warnings = [
             *order.warnings,
             *self._warnings,
             *planner.list_unmatched(order),
             *unchecked_years(mine, self._rules),
         ]
-        if order.id not in self._before and not order.done:
-            warnings += warn_of_namesakes(self._tools.store.orders, order.id, order.number)
+        before = self._before.get(order.id)
+        if not order.done and (before is None or before.number != order.number):
+            warnings += warn_of_namesakes(self._tools.store.orders, order, self._orders)
         if order.done and not tasks:
             warnings.append(_("the order is finished and has no tasks: nothing to complete"))
-        before = self._before.get(order.id)
         unfinished = before is not None and before.outcome == COMPLETED and not order.done
         unfinished = unfinished and any(plan.task and plan.task.status in DONE for plan in mine)
         if unfinished:
@@ -491,7 +497,7 @@ class _Run:
         if not self._dry_run:
             finished = unfinished or (order.done and bool(tasks) and outcome == CHANGED_NOTHING)
             entry = _log_order(self._tools, result, next((task.error for task in tasks if task.error), None))
-            if not (order.done or result.exit_status) and order.cancelled != _is_cancelled(before):
+            if not (order.done or result.exit_status) and _is_turn(order, before, mine):
                 entry = replace(entry, outcome="cancelled" if order.cancelled else "renewed")
             store, saved = self._tools.store, COMPLETED if finished and outcome not in (FAILED, "partial") else outcome
             with store.transaction():
@@ -513,7 +519,7 @@ class _Run:
         store = self._tools.store.orders
         sent = {id(line) for line in order.lines}  # without removed ones, which a cancelled order has with it
         keys = [plan.item.key for plan in plans if id(plan.item.line) in sent]
-        lines = Ledger(self._tools.store, self._tools.clock).mark_removed(order.id, keys)
+        lines = Ledger(self._tools.store, self._tools.clock).mark_removed(order, keys)
         row = store.read([order.id])[order.id]
         if (stands := standing.stand_as_planned(planner, row, lines, plans)) is not None:
             stand = stands.to_compare(planner.calendar), stands.state == standing.OVER
@@ -564,11 +570,6 @@ def _as_answered(company: OrgData, portal: PortalState, workers: Sequence[int]) 
     return company if people == [*staff.people.values()] else replace(company, staff=staff.with_people(people))
 
 
-def _handed_over(tasks: Iterable[Task | None], workers: Sequence[int]) -> list[int]:
-    """Who has a task of these orders without being asked about: people of other positions, or who have left."""
-    return sorted({task.responsible_id for task in tasks if task and task.is_open} - set(workers))
-
-
 def _lost(rows: Mapping[str, LedgerTask]) -> list[LedgerTask]:
     """Lines whose tasks were being made when a run was cut."""
     return [row for row in rows.values() if recovery.state_of(row) is WriteState.ADDING and row.task_id is None]
@@ -582,7 +583,7 @@ def _with_deadline_as_sent(row: LedgerTask, task: Task | None) -> LedgerTask:
     return replace(row, deadline=task.deadline)
 
 
-def _report_left(position: str, task: Task) -> TaskResult:
+def _report_left(position: str, task: Task, spans: Spans) -> TaskResult:
     """Say of the task of a line that its order no longer has that it was left alone."""
     return TaskResult(
         position=position,
@@ -592,6 +593,7 @@ def _report_left(position: str, task: Task) -> TaskResult:
         responsible=(task.responsible_id, task.responsible_name),
         start=task.start,
         end=task.end,
+        ready=None if spans.is_outside(task) else spans.end_of_task(task.responsible_id, task.id),
         deadline=task.deadline,
         estimate_s=task.estimate_s,
         warnings=(_("the order no longer has this line: its task was left"),),

@@ -10,7 +10,7 @@ from b24tools.assignment import replan_orders, replan_writes
 from b24tools.assignment.named_people import NamedPeople
 from b24tools.assignment.order_lookup import find_order
 from b24tools.assignment.plan import MOST_CANDIDATES, Rules, make_decision
-from b24tools.assignment.replan import FIRST, LATE, Move, Plan, begins_later, group_moves, plan_moves
+from b24tools.assignment.replan import FIRST, LATE, Move, Plan, group_moves, plan_moves
 from b24tools.assignment.replan_orders import NO_TIME, NOBODY, Situation, Wish
 from b24tools.assignment.replan_writes import MOVED, PlannedMove, Written
 from b24tools.assignment.report import DRY_RUN
@@ -204,7 +204,7 @@ class _Run:
             for move in self._leave_out_unknown(plan)
             if move.order_id in late and move.before.id not in moved and move.cause in (LATE, FIRST)
         ]
-        held = situation.find_held_back(moves, lambda task: begins_later(standings.workload, task, frozen))
+        held = situation.find_held_back(moves, lambda task: standings.workload.begins_later(task, frozen))
         return {move.before.id: (move.cause, held[move.before.id]) for move in moves if move.before.id in held}
 
     # what is said
@@ -283,11 +283,8 @@ class _Run:
     def _stand(self, moved: Mapping[int, OpenTask]) -> tuple[OrderStanding, ...]:
         situation, standings = self._situation, self._standings
         tasks = [moved.get(task.id, task) for task in situation.tasks]
-        return stand_with(standings, self._lay(tasks), self._as_moved(moved), self._rules)
-
-    def _lay(self, tasks: Iterable[OpenTask]) -> Workload:
-        standings = self._standings
-        return Workload(standings.calendar, standings.now, self._situation.workers, tasks, self._rules.step_s)
+        workload = Workload(standings.calendar, standings.now, situation.workers, tasks, self._rules.step_s)
+        return stand_with(standings, workload, self._as_moved(moved), self._rules)
 
     def _as_moved(self, moved: Mapping[int, OpenTask]) -> dict[int, Task]:
         tasks = {}
@@ -326,10 +323,8 @@ class _Run:
         person, away, situation = self._people.get(self._wish.without or 0), self._wish.away, self._situation
         if person is None or away is None:
             return []
-        workload = self._lay(situation.tasks)
-        own = [task for task in situation.tasks if task.responsible_id == person.id and task.id not in situation.lines]
-        ends = {task.id: end for task, (_start, end) in workload.tasks_of(person.id)}
-        ids = [task.id for task in own if task.id not in ends or ends[task.id] > away[0]]
+        slots = self._standings.workload.slots_between(person.id, *away)
+        ids = {slot.task.id for slot in slots} - situation.lines.keys()
         if not ids:
             return []
         message = _("{name} has other work, too, that is not of orders from 1C and stays: {tasks}")
@@ -392,8 +387,9 @@ class _Run:
         groups = group_moves(self._moves)
         planned = [replace(move, group=group) for move, group in zip(planned, groups, strict=True)]
         planned.sort(key=lambda move: move.group)
-        self._note_begun()
-        written = replan_writes.write_moves(self._tools, self._rules, self._standings.portal, planned)
+        self._note_begun({})
+        portal = self._standings.portal
+        written = replan_writes.write_moves(self._tools, self._rules, portal, planned, self._note_begun)
         unmoved = [self._situation.lines[task_id][1].row for task_id in self._unmoved]
         replan_writes.drop_marks(self._tools.store, [self._settled.get(row.key, row) for row in unmoved])
         result = self.report(written)
@@ -442,11 +438,11 @@ class _Run:
         decision = make_decision(row.key, row.position, self._standings.now, move.choice, inside, details)
         return PlannedMove(row, task, move.after, move.after.end if is_plan_end else None, decision)
 
-    def _note_begun(self) -> None:
-        """Let the history know what is about to move, should the run be cut."""
+    def _note_begun(self, written: Mapping[int, Written]) -> None:
+        """Let the history know what is about to move, and what has moved, should the run be cut."""
         tools, by = self._tools, self._tools.origin.by
         with tools.store.transaction():
-            for moves in _by_order(self._report_move(move, None) for move in self._moves):
+            for moves in _by_order(self._report_move(move, written.get(move.before.id)) for move in self._moves):
                 lines = tuple((move.position, move.outcome, move.task_id) for move in moves)
                 entry = Entry(tools.clock.now(), "replan", moves[0].order_id, moves[0].order, CUT, by, lines)
                 tools.store.history.begin(entry)

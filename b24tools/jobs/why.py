@@ -158,11 +158,12 @@ def _find_now(store: Store, why: Why) -> Now | None:
     order, lines = store.orders.read([order_id])[order_id], list(store.orders.lines([order_id]).values())
     number, line = next((number, line) for number, line in enumerate(lines) if line.task_id == why.task_id)
     person_id, seen, plans = line.responsible_id, order.standing.get("people") or (), order.standing.get("plans") or ()
-    is_deleted, plan = False, None
+    is_deleted, plan, plans_at = False, None, from_text(order.standing.get("plans_at"))
     written_at = max([why.decided_at, *(other.assigned_at for other in lines if other.assigned_at)])
     if order.changed_at and order.changed_at >= written_at and len(seen) == len(lines):  # it is of these lines
         person_id, is_deleted = seen[number] or person_id, seen[number] is None and not order.is_over
-        plan = plans[number] if number < len(plans) and person_id == line.responsible_id else None
+    if plans_at and len(plans) == len(seen) == len(lines) and seen[number] == person_id == line.responsible_id:
+        plan = plans[number] if plans_at >= max(why.decided_at, line.assigned_at or plans_at) else None
     closed_at, person_id = store.tasks.closing(why.task_id) or (None, person_id)
     if person_id is None or {why.chosen.id, line.responsible_id, person_id} & store.settings.opted_out_users():
         return None
@@ -176,7 +177,7 @@ def _find_now(store: Store, why: Why) -> Now | None:
         return None
     names = {int(id_): name for id_, name in (order.standing.get("names") or {}).items() if name}
     names |= {person.id: person.name for person in why.candidates} | store.people.names()
-    seen_at = order.changed_at if is_with_another or is_deleted or plan else None
+    seen_at = order.changed_at if is_with_another or is_deleted else plans_at if plan else None
     is_deleted &= closed_at is None
     return Now(person_id, names.get(person_id, f"#{person_id}"), start, finish, closed_at, seen_at, is_deleted)
 

@@ -12,7 +12,7 @@ from b24tools.core.i18n import _, ngettext, pgettext
 from b24tools.core.sizes import format_duration
 from b24tools.core.timestamps import to_text
 from b24tools.render.console import Cell, Column, Messenger, Screen
-from b24tools.render.formats import format_date, format_day, format_moment, format_work
+from b24tools.render.formats import format_date, format_day, format_moment, format_wanted, format_work, has_hour
 from b24tools.render.json import describe_error
 from b24tools.render.links import link_task, task_url
 
@@ -41,8 +41,9 @@ def data(results: Sequence[OrderResult], zone: ZoneInfo) -> list[dict[str, Any]]
 
 
 def _bottleneck_data(bottleneck: Bottleneck) -> dict[str, Any]:
-    until = bottleneck.away_until
-    return asdict(bottleneck) | {"away_until": until.isoformat() if until else None}
+    values, until = asdict(bottleneck), bottleneck.away_until
+    del values["away_time"]
+    return values | {"away_until": until.isoformat() if until else None}
 
 
 def _task_data(task: TaskResult, zone: ZoneInfo) -> dict[str, Any]:
@@ -55,6 +56,7 @@ def _task_data(task: TaskResult, zone: ZoneInfo) -> dict[str, Any]:
         "department": task.department and {"id": task.department[0], "name": task.department[1]},
         "start": to_text(task.start, zone),
         "end": to_text(task.end, zone),
+        "ready": to_text(task.ready, zone),
         "deadline": to_text(task.deadline, zone),
         "estimate_s": task.estimate_s,
         "files": list(task.files),
@@ -77,7 +79,7 @@ def print_orders(
         if number:
             screen.print()
         screen.print(_headline(order, zone, now), "bold")
-        if bottleneck := _describe_bottleneck(order):
+        if bottleneck := _describe_bottleneck(order, zone):
             screen.print(bottleneck)
         if order.tasks:
             titles = [_("Start"), _("End"), _("Deadline"), _("Outcome"), _("Task")]
@@ -121,21 +123,25 @@ def _headline(order: OrderResult, zone: ZoneInfo, now: datetime) -> list[Cell]:
     if order.finish and order.outcome != "completed":
         parts.append(_("ready {moment}").format(moment=format_moment(order.finish, zone, now)))
         if order.wanted:
-            parts.append(_("wanted by {date}").format(date=format_date(order.wanted.astimezone(zone))))
+            parts.append(_("wanted by {date}").format(date=format_wanted(order.wanted, zone)))
         if order.late_s:
             late = _("late by {duration}").format(duration=format_duration(order.late_s))
     headline = "; ".join(parts)
     return [f"{headline}; ", (late, LATE)] if late else [headline]
 
 
-def _describe_bottleneck(order: OrderResult) -> str:
+def _describe_bottleneck(order: OrderResult, zone: ZoneInfo) -> str:
     """Say what holds the order up, and what may be promised if it will not be ready by the wanted day."""
     if order.promise is None or order.promise.bottleneck is None or order.outcome == "unchanged":
         return ""
     bottleneck = order.promise.bottleneck
     name = bottleneck.person or _("somebody")
     if bottleneck.away_until:
-        name = _("{name} (away until {day})").format(name=name, day=format_date(bottleneck.away_until))
+        day = format_date(bottleneck.away_until)
+        if bottleneck.away_time:
+            name = _("{name} (away until {moment})").format(name=name, moment=f"{day} {bottleneck.away_time:%H:%M}")
+        else:
+            name = _("{name} (away until {day})").format(name=name, day=day)
     work = _("{hours} of working time").format(hours=format_work(bottleneck.work_s))
     if bottleneck.wait_s:
         work = _("{wait} of working time until {name} is free for it, then {hours}").format(
@@ -145,8 +151,11 @@ def _describe_bottleneck(order: OrderResult) -> str:
         work = f"{work}, {name}"
     if not order.promise.late_s:
         return _('Most time goes to "{position}": {work}.').format(position=bottleneck.position, work=work)
+    day = format_date(order.promise.day)
+    if has_hour(order.wanted, zone):
+        day += f" {order.promise.ready.astimezone(zone):%H:%M}"
     return _('"{position}" holds it up: {work}. The earliest day to promise is {day}.').format(
-        position=bottleneck.position, work=work, day=format_date(order.promise.day)
+        position=bottleneck.position, work=work, day=day
     )
 
 

@@ -61,6 +61,24 @@ def format_date(day: date) -> str:
     return day.strftime("%d.%m.%Y")
 
 
+def has_hour(wanted: datetime | None, zone: ZoneInfo) -> bool:
+    """Whether an order is wanted at an hour; else it is by the end of a day."""
+    return wanted is not None and time() < wanted.astimezone(zone).time() < time(23, 59)
+
+
+def format_wanted(wanted: datetime, zone: ZoneInfo) -> str:
+    """Write `04.12.2026`, and the hour if 1C gave one."""
+    local = wanted.astimezone(zone)
+    return format_date(local) + (f" {local:%H:%M}" if has_hour(wanted, zone) else "")
+
+
+def format_until(end: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """Write until when something lasts: its last day, or the moment where it ends within one."""
+    if end.astimezone(zone).time() != time():
+        return format_moment(end, zone, now)
+    return format_day(end - timedelta(microseconds=1), zone, now)
+
+
 def format_span(start: datetime, end: datetime, zone: ZoneInfo, now: datetime) -> str:
     """Write from when to when; whole days by their dates, the last one included."""
     first, last = start.astimezone(zone), end.astimezone(zone)

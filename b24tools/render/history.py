@@ -67,9 +67,7 @@ def _describe(entry: Entry, zone: ZoneInfo, now: datetime) -> str:
     """Say what came of it, and how often the same did."""
     words = describe_outcome(entry.outcome)
     if entry.lines:
-        words += ": " + ", ".join(
-            f"{position} #{task_id}" if task_id else position for position, _outcome, task_id in entry.lines
-        )
+        words += ": " + ", ".join(_describe_line(*line) for line in entry.lines)
     if entry.error:
         words += f" - {entry.error}"
     if entry.last_at is None:
@@ -77,3 +75,10 @@ def _describe(entry: Entry, zone: ZoneInfo, now: datetime) -> str:
     times = ngettext("{n} time", "{n} times", entry.times).format(n=entry.times)
     until = format_moment(entry.last_at, zone, now, seconds=True)
     return _("{outcome} ({times} until {moment})").format(outcome=words, times=times, moment=until)
+
+
+def _describe_line(position: str, outcome: str, task_id: int | None) -> str:
+    """Name a line and its task; of a run that was cut also what it had not come to."""
+    name = f"{position} #{task_id}" if task_id else position
+    plan = _("plan")
+    return f"{name} ({plan})" if outcome == "planned" else name

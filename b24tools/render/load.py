@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -57,9 +57,9 @@ def _task_data(task: LoadTask, zone: ZoneInfo) -> dict[str, Any]:
     return {"task_id": task.id, "title": task.title, **moments, "left_s": task.left_s}
 
 
-def format_share(person: PersonLoad) -> str:
-    """Return how much of a person's time is taken; of none, as of who is away all the time, nothing."""
-    return f"{person.share:.0%}" if any(day.work_s for day in person.days) else "-"
+def format_share(share: float, people: Iterable[PersonLoad]) -> str:
+    """Write how much of these people's time is taken; of none, as of who is away all the time, nothing."""
+    return f"{share:.0%}" if any(day.work_s for person in people for day in person.days) else "-"
 
 
 def print_load(load: Load, zone: ZoneInfo, portal_url: str, now: datetime, screen: Screen | None = None) -> None:
@@ -91,7 +91,7 @@ def print_load(load: Load, zone: ZoneInfo, portal_url: str, now: datetime, scree
             [
                 "; ".join([names[person.id], *describe_terms(person.terms)]),
                 format_work(person.open_s),
-                format_share(person),
+                format_share(person.share, [person]),
                 format_moment(person.free, zone, now),
                 _by_weeks(person.days, [_sign(day, signs) for day in person.days]),
                 list_absences(person, zone, now),
@@ -99,7 +99,8 @@ def print_load(load: Load, zone: ZoneInfo, portal_url: str, now: datetime, scree
             for person in group.people
         ]
         if len(group.people) > 1:
-            total = [_("Together"), format_work(sum(person.open_s for person in group.people)), f"{group.share:.0%}"]
+            total = [_("Together"), format_work(sum(person.open_s for person in group.people))]
+            total.append(format_share(group.share, group.people))
             rows.append([(text, "bold") for text in (*total, "", "", "")])
         if is_narrow:
             columns, rows = [*columns[:1], *columns[2:5]], [[*row[:1], *row[2:5]] for row in rows]

@@ -138,7 +138,8 @@ def _render_group(group: Group, days: Sequence[date], view: View) -> str:
     sums = [_sum_days(day, [person.days[number] for person in group.people]) for number, day in enumerate(days)]
     open_s = sum(person.open_s for person in group.people)
     row = f'<tr class="row sums"><th scope="rowgroup" class="who"><a href="{link}">{escape(name)}</a></th>'
-    figures = f'<td class="figure">{group.share:.0%}</td><td class="figure open">{escape(format_work(open_s))}</td>'
+    share = format_share(group.share, group.people)
+    figures = f'<td class="figure">{share}</td><td class="figure open">{escape(format_work(open_s))}</td>'
     cells = _render_cells(escape(name), of_day, sums, [""] * len(days))
     return row + figures + '<td class="free"></td>' + cells + "</tr>"
 
@@ -153,7 +154,7 @@ def _render_person(person: PersonLoad, name: str, view: View) -> str:
     row = f'<tr class="row"><th scope="row" class="who"><a href="{link}">{escape(text)}</a></th>'
     free = escape(format_moment(person.free, view.zone, view.now))
     figures = (
-        f'<td class="figure">{format_share(person)}</td>'
+        f'<td class="figure">{format_share(person.share, [person])}</td>'
         f'<td class="figure open">{escape(format_work(person.open_s))}</td>'
         f'<td class="free">{free}</td>'
     )

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from b24tools.assignment import standing
+from b24tools.assignment.recovery import is_unbegun
 from b24tools.core.i18n import _, pgettext
 from b24tools.core.models import Status
 from b24tools.core.sizes import format_duration
 from b24tools.core.timestamps import to_text
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.csv_file import make_inert, write_csv
-from b24tools.render.formats import format_date, format_day, format_moment
+from b24tools.render.formats import format_date, format_day, format_moment, format_until, format_wanted, has_hour
 from b24tools.render.links import link_task
 from b24tools.store.orders import ENDED_CANCELLED
 
@@ -121,9 +122,9 @@ def print_orders(listing: Listing, zone: ZoneInfo, now: datetime, screen: Screen
         [
             order.row.number,
             order.row.customer or "",
-            format_day(order.row.wanted, zone, now),
+            write_wanted(order, zone, now),
             format_day(promised_at(order, zone), zone, now),
-            (format_day(ready_at(order), zone, now), STYLES.get(order.state, "")),
+            (write_ready(order, zone, now), STYLES.get(order.state, "")),
             _("{done} of {of}").format(done=order.done, of=order.of),
             (describe_state(order, with_time=True), STYLES.get(order.state, "")),
             describe_hold_up(order.holds_up, today) if order.holds_up else "",
@@ -180,12 +181,12 @@ def print_warnings(listing: Listing, screen: Screen) -> None:
 
 def describe_state(order: OrderStanding, *, with_time: bool = False) -> str:
     """Say how an order stands; by how much it is late only `with_time`."""
-    if order.state == standing.OVER and not order.of:
-        return _("without operations")
     if order.row.ended == ENDED_CANCELLED and order.state != standing.OVER:
         return _("cancelled, but not over")
-    if order.row.ended == ENDED_CANCELLED and order.done < order.of:
+    if order.row.ended == ENDED_CANCELLED and (order.done < order.of or not order.of):
         return _("cancelled")
+    if order.state == standing.OVER and not order.of:
+        return _("without operations")
     if order.state == standing.LATE and with_time and order.late_s:
         return _("late by {duration}").format(duration=format_duration(order.late_s))
     words = {
@@ -213,7 +214,10 @@ def describe_hold_up(held: HoldUp, today: date | None = None) -> str:
         standing.UNWRITTEN: _("no task was made: see history, then send the order again"),
         standing.WORK: _("{name} has the longest work"),
     }
-    reason = words[held.reason].format(name=held.person or "?", day=day)
+    if held.reason == standing.AWAY and held.until_time:
+        words[standing.AWAY] = _("{name} is away until {moment}")
+    moment = f"{day} {held.until_time:%H:%M}" if held.until_time else ""
+    reason = words[held.reason].format(name=held.person or "?", day=day, moment=moment)
     return f"{held.position} - {reason}" if held.position else reason
 
 
@@ -225,7 +229,7 @@ def _list_headline(order: OrderStanding, zone: ZoneInfo, now: datetime) -> Itera
     if order.finish and order.state != standing.OVER:
         yield _("ready {moment}").format(moment=format_moment(order.finish, zone, now))
     if row.wanted:
-        yield _("wanted by {date}").format(date=format_date(row.wanted.astimezone(zone)))
+        yield _("wanted by {date}").format(date=format_wanted(row.wanted, zone))
     if row.promised_first:
         yield _("promised first for {date}").format(date=format_date(row.promised_first))
 
@@ -254,6 +258,8 @@ def describe_line(line: LineStanding, zone: ZoneInfo, now: datetime) -> tuple[st
         is_early = task.closed_at is not None and task.end is not None and task.closed_at < task.end
         return (_("done early") if is_early else pgettext("task", "done")), "green"
     words: dict[int, str] = {Status.IN_PROGRESS: _("in progress"), Status.DEFERRED: _("deferred")}
+    if not is_unbegun(task):
+        words |= dict.fromkeys((Status.NEW, Status.PENDING), _("paused"))
     parts = [words.get(task.status, _("not begun"))]
     if task.responsible_id != row.responsible_id:
         parts.append(_("given to {name}").format(name=name_person(line)))
@@ -262,7 +268,7 @@ def describe_line(line: LineStanding, zone: ZoneInfo, now: datetime) -> tuple[st
     if line.person and not line.person.active:
         parts.append(_("does not work there any more"))
     elif line.away:
-        parts.append(_("away until {day}").format(day=format_day(line.away[-1][1] - standing.MIDNIGHT, zone, now)))
+        parts.append(_("away until {day}").format(day=format_until(line.away[-1][1], zone, now)))
     return ", ".join(parts), "" if len(parts) == 1 else "yellow"
 
 
@@ -284,6 +290,18 @@ def _wanted_end(order: OrderStanding, zone: ZoneInfo) -> datetime | None:
 def ready_at(order: OrderStanding) -> datetime | None:
     """The finish as a moment of the day for which the order is ready: at midnight that is the one before."""
     return order.finish and order.finish - standing.MIDNIGHT
+
+
+def write_wanted(order: OrderStanding, zone: ZoneInfo, now: datetime) -> str:
+    """Write the wanted day, with the hour if 1C gave one."""
+    return (format_moment if has_hour(order.row.wanted, zone) else format_day)(order.row.wanted, zone, now)
+
+
+def write_ready(order: OrderStanding, zone: ZoneInfo, now: datetime) -> str:
+    """Write for which day the order is ready, and when on it if that is what counts."""
+    if has_hour(order.row.wanted, zone):
+        return format_moment(order.finish, zone, now)
+    return format_day(ready_at(order), zone, now)
 
 
 def promised_at(order: OrderStanding, zone: ZoneInfo) -> datetime | None:

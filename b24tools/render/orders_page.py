@@ -10,7 +10,7 @@ from b24tools.core.i18n import _, ngettext, pgettext
 from b24tools.jobs.orders import make_safe
 from b24tools.render.formats import format_day
 from b24tools.render.markup import Html, element, join
-from b24tools.render.orders import describe_hold_up, describe_state, promised_at, ready_at
+from b24tools.render.orders import describe_hold_up, describe_state, promised_at, write_ready, write_wanted
 from b24tools.render.page_parts import (
     View,
     render_cells,
@@ -65,9 +65,9 @@ def _render_table(orders: Sequence[OrderStanding], view: View) -> Html:
         cells = [
             row.customer or "",
             element("span", describe_state(order, with_time=True), class_=f"state {order.state}"),
-            format_day(row.wanted, zone, now),
+            write_wanted(order, zone, now),
             format_day(promised_at(order, zone), zone, now),
-            format_day(ready_at(order), zone, now),
+            write_ready(order, zone, now),
             _("{done} of {of}").format(done=order.done, of=order.of),
             describe_hold_up(order.holds_up, now.astimezone(zone).date()) if order.holds_up else "",
         ]

@@ -14,7 +14,6 @@ from b24tools.jobs.orders import make_safe
 from b24tools.render import gantt
 from b24tools.render.formats import (
     describe_terms,
-    format_day,
     format_moment,
     format_span,
     format_taken,
@@ -24,7 +23,7 @@ from b24tools.render.formats import (
 from b24tools.render.links import task_url
 from b24tools.render.load import list_absences
 from b24tools.render.markup import Html, element, join
-from b24tools.render.orders import describe_hold_up, describe_line, describe_state, name_person
+from b24tools.render.orders import describe_hold_up, describe_line, describe_state, name_person, write_wanted
 from b24tools.render.page_parts import View, render_choice, render_form, render_hidden, render_search, render_warnings
 
 if TYPE_CHECKING:
@@ -345,8 +344,8 @@ def _late_from(order: OrderStanding, view: View) -> datetime | None:
 
 
 def _wanted_words(order: OrderStanding, view: View) -> str:
-    wanted = order.row.wanted
-    return _("wanted by {date}").format(date=format_day(wanted, view.zone, view.now)) if wanted else ""
+    date = write_wanted(order, view.zone, view.now)
+    return _("wanted by {date}").format(date=date) if order.row.wanted else ""
 
 
 def _now_label(view: View) -> str:

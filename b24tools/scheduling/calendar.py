@@ -20,6 +20,7 @@ from b24tools.core.i18n import _
 Interval = tuple[datetime, datetime]
 Span = tuple[int, int]
 
+MINUTE_S = 60
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
 HORIZON_S = 6 * 366 * DAY_S

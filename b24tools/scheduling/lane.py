@@ -16,7 +16,7 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline, WorkCalendar, united
+from b24tools.scheduling.calendar import MINUTE_S, Interval, NoWorkingTime, Span, Timeline, WorkCalendar, united
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class OpenTask:
 
     `remaining_s` is work at rate 1, whoever does it.
     `begun`: somebody has started it. `not_before`: it waits until then for another operation, whatever its plan says.
+    `by_hand`: somebody has planned it otherwise than b24tools wrote it.
     """
 
     id: int
@@ -35,6 +36,7 @@ class OpenTask:
     ours: bool = False
     begun: bool = False
     not_before: datetime | None = None
+    by_hand: bool = False
 
     @property
     def slot(self) -> Interval | None:
@@ -43,11 +45,12 @@ class OpenTask:
 
 
 class StagedTask(NamedTuple):
-    """An open task of an order: it begins when those of lower stages have ended, without a stage at once."""
+    """An open task of an order: it begins when those of lower stages have ended, and its order is accepted."""
 
     stage: int | None
     worker_id: int
     task_id: int
+    accepted: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,8 @@ class Worker:
     terms: Mapping[str, Any] = field(default_factory=dict)
 
     def own_s(self, work_s: int) -> int:
-        """How long work takes this person, in whole seconds, rounded up."""
-        return -(-work_s * self.rate.denominator // self.rate.numerator)
+        """How long work takes this person, in whole minutes, rounded up: the portal cuts the seconds of a plan."""
+        return -(-work_s * self.rate.denominator // (self.rate.numerator * MINUTE_S)) * MINUTE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,21 +222,23 @@ class PersonTime:
         is_over = (task.end is not None and task.end <= origin) or (slot is not None and planned <= origin)
         reach = (self.line.worked(slot[0]), self.line.worked(slot[1])) if slot else None
         waits = bool(held and reach)
-        if reach and reach[0] == reach[1] and task.not_before and not task.begun:
+        if task.by_hand and reach and reach[0] == reach[1] and task.not_before and not task.begun:
             waits |= task.not_before > max(planned, origin)  # outside the hours, and too soon: it cannot stay there
         shown = [reach] if reach and waits else []
         start, kind, length = held, _BEGUN if task.begun else _SLOT if held else _OVERDUE, left_s
         if not task.begun and not is_over:
             if slot is None or reach is None:
                 return _Piece(task, left_s, None, (max(held, self.line.worked(planned)), task.id, left_s))
-            start, kind, length = max(held, reach[0]), _SLOT, self._length(slot, reach, left_s)
+            start, kind, length = max(held, reach[0]), _SLOT, left_s
+            if task.by_hand:
+                length = self._length(slot, reach, left_s)
             if reach[0] + length < reach[1]:
                 shown.append(reach)
         fixed = start, kind, planned.timestamp(), task.id, length, waits
         return _Piece(task, left_s, fixed, shown=tuple(shown))
 
     def _length(self, slot: Interval, reach: Span, left_s: int) -> int:
-        """The working time of a slot, with what of it fell under an absence after it was planned: no more than is left.
+        """The working time of a slot set by hand, with what of it falls under an absence: no more than is left.
 
         Of a slot laid around an absence nothing is lost: it has its estimate. One outside working hours has none.
         """
@@ -505,7 +510,7 @@ class Lane:
         task = self.take_out(task_id) or OpenTask(task_id, self.time.worker.id, left_s)
         slots = [piece.task.slot for piece in self._pieces.values()]
         others = [other for other in slots if other and other[1] > self.time.line.origin]
-        self.put(replace(task, start=slot[0], end=slot[1], remaining_s=left_s, ours=True))
+        self.put(replace(task, start=slot[0], end=slot[1], remaining_s=left_s, ours=True, by_hand=False))
         return any(start < slot[1] and end > slot[0] for start, end in others)
 
     def put(self, task: OpenTask) -> None:

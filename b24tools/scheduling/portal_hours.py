@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
-from b24tools.scheduling.calendar import DAY_OFF, DAY_S, HOUR_S, DayRule, Shift, WorkCalendar
+from b24tools.scheduling.calendar import DAY_OFF, DAY_S, HOUR_S, MINUTE_S, DayRule, Shift, WorkCalendar
 
 MONDAY_TO_FRIDAY = frozenset(range(1, 6))
 EVERY_DAY = frozenset(range(1, 8))
@@ -50,8 +50,8 @@ def from_schedule(schedule: Any, zone: ZoneInfo) -> tuple[WorkCalendar, list[str
     """What `timeman.schedule.get` answered, and warnings; None if it holds no hours to plan by.
 
     An empty list (no such schedule, or no right to read it), a flexible or deleted schedule and one
-    without a usable shift hold none (but maybe `days_off`). A break of 0 is one that is not stated. Any day among the
-    exclusions is off, whatever its value.
+    without a usable shift hold none (but maybe `days_off`). A break of 0 is none. Seconds are not looked at: the portal
+    cuts those of a plan. Any day among the exclusions is off, whatever its value.
     https://apidocs.bitrix24.com/api-reference/timeman/schedule/timeman-schedule-get.html
     """
     if not isinstance(schedule, Mapping) or _is_yes(schedule.get("DELETED")):
@@ -116,7 +116,7 @@ def from_settings(settings: Any, zone: ZoneInfo) -> tuple[WorkCalendar, list[str
 def _shift(raw: Any, kind: str, name: str, warnings: list[str]) -> Shift | None:
     if not isinstance(raw, Mapping) or _is_yes(raw.get("DELETED")):
         return None
-    start, end = _integer(raw.get("WORK_TIME_START")), _integer(raw.get("WORK_TIME_END"))
+    start, end = _minutes(raw.get("WORK_TIME_START")), _minutes(raw.get("WORK_TIME_END"))
     weekdays = frozenset(int(digit) for digit in re.findall("[1-7]", str(raw.get("WORK_DAYS") or "")))
     if not weekdays and kind == "SHIFT":
         weekdays = MONDAY_TO_FRIDAY
@@ -127,7 +127,7 @@ def _shift(raw: Any, kind: str, name: str, warnings: list[str]) -> Shift | None:
         warnings.append(_("work schedule {name!r}: a shift without usable hours is left out").format(name=name))
         return None
     bare = Shift(weekdays, start, end)
-    pause = _integer(raw.get("BREAK_DURATION"))  # 0: none, as the schedule states
+    pause = _minutes(raw.get("BREAK_DURATION"))  # 0: none, as the schedule states
     if pause is not None and 0 <= pause < bare.span[1] - bare.span[0]:
         return Shift(weekdays, start, end, pause)
     return bare
@@ -197,11 +197,13 @@ def _words(value: Any) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def _integer(value: Any) -> int | None:
+def _minutes(seconds: Any) -> int | None:
+    """Return the seconds that a value of the portal's means, as whole minutes; None where it is no length of time."""
     try:
-        return int(value)
+        number = int(seconds)
     except (TypeError, ValueError, OverflowError):
         return None
+    return None if number < 0 else (number + MINUTE_S // 2) // MINUTE_S * MINUTE_S
 
 
 def _is_yes(value: Any) -> bool:

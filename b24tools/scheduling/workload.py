@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline, WorkCalendar, whole_minute
+from b24tools.scheduling.calendar import MINUTE_S, Interval, NoWorkingTime, Span, Timeline, WorkCalendar, whole_minute
 from b24tools.scheduling.lane import (
     Lane,
     Layout,
@@ -28,7 +28,6 @@ from b24tools.scheduling.lane import (
 from b24tools.scheduling.tender import Choice, Tender
 
 UNKNOWN_ESTIMATE_S = 3600
-MINUTE_S = 60
 MOST_ROUNDS = 50  # of operations that wait for one another; each goes through all orders
 
 
@@ -159,9 +158,11 @@ class Workload:
         return held is not None
 
     def let_wait(self, orders: Iterable[Sequence[StagedTask]]) -> None:
-        """Let operations wait for those of lower stages of their order, until nothing changes over all orders."""
-        staged = [sorted(task for task in order if task.stage is not None) for order in orders]
-        staged = [order for order in staged if order and order[0].stage != order[-1].stage]
+        """Let operations wait for those of lower stages of their order, until nothing changes over all orders.
+
+        And for the moment from which their order is accepted.
+        """
+        staged = [sorted(order, key=_sequence) for order in orders if self._is_waiting(order)]
         lying = {task.worker_id: self.spans(task.worker_id) for order in staged for task in order}
         numbers = {task.task_id: number for number, order in enumerate(staged) for task in order}
         changed = set(range(len(staged)))  # orders of which something may have moved since they were looked at
@@ -170,7 +171,7 @@ class Workload:
                 if number in changed:
                     changed.discard(number)
                     self.settle(order)
-                    for _stage, worker_id, _task in order:
+                    for _stage, worker_id, _task, _accepted in order:
                         before, now = lying[worker_id], self.spans(worker_id)
                         if now is not before:
                             lying[worker_id] = now
@@ -179,19 +180,24 @@ class Workload:
             if not changed:
                 return
 
+    def _is_waiting(self, order: Sequence[StagedTask]) -> bool:
+        """Whether a task of an order has to wait for another one, or for its order to be accepted."""
+        stages = {task.stage for task in order if task.stage is not None}
+        return len(stages) > 1 or any(task.accepted and task.accepted > self.now for task in order)
+
     def settle(self, operations: Iterable[StagedTask]) -> datetime | None:
         """Hold the operations of an order, which come in the sequence of their stages; tell when the last one ends."""
         before: datetime | None = None  # when the lower stages end
         staged: datetime | None = None  # when all stages end that were looked at
         finish: datetime | None = None
         last_stage: int | None = None
-        for stage, worker_id, task_id in operations:
+        for stage, worker_id, task_id, accepted in operations:
             if stage != last_stage:
                 before, last_stage = staged, stage
             if worker_id not in self._workers:
                 continue
             lane = self._lane(worker_id)
-            if held := lane.held(task_id, before):
+            if held := lane.held(task_id, max(filter(None, (before, accepted)), default=None)):
                 self._lane_to_change(worker_id).put(held)
             try:
                 end = lane.layout.end_of(task_id)
@@ -239,6 +245,16 @@ class Workload:
     def span_of(self, worker_id: int, task_id: int) -> Interval | None:
         """Return when a task is begun, or gone on with, and done; None where it is in no lane. Raises NoWorkingTime."""
         return self._lane(worker_id).layout.span_of(task_id) if worker_id in self._workers else None
+
+    def begins_later(self, task: OpenTask, moment: datetime) -> bool:
+        """Whether a planned task really begins at this moment or later; its plan may have passed."""
+        if task.start is None:
+            return False
+        try:
+            span = self.span_of(task.responsible_id, task.id)
+        except NoWorkingTime:
+            return True
+        return max(task.start, span[0] if span else task.start) >= whole_minute(moment)
 
     def end_of(self, worker_id: int, task_id: int) -> datetime | None:
         """Return when a task is done; None where it is in no lane. Raises NoWorkingTime."""
@@ -321,6 +337,11 @@ class Workload:
         self._given -= 1  # numbers of tasks are positive
         self._lane_to_change(choice.responsible_id).give((choice.start, choice.finish), length_s, self._given)
         return replace(choice, number=self._given)
+
+
+def _sequence(task: StagedTask) -> tuple[bool, int]:
+    """Those without a stage come first."""
+    return task.stage is not None, task.stage or 0
 
 
 def _whole(moment: datetime) -> datetime:

@@ -32,6 +32,7 @@ def make_examples(today: date) -> dict[str, Any]:
                 "department": {"id": 9, "name": "Сварщик"},
                 "start": at(1, "09:00"),
                 "end": at(1, "12:40"),
+                "ready": at(1, "12:40"),
                 "deadline": at(14, "18:00"),
                 "estimate_s": 13200,
                 "files": ["макет.txt"],

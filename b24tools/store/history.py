@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -14,7 +14,8 @@ from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database
 from b24tools.store.packed import Packed
 
-UNCHANGED = ("failed", "skipped", "unchanged")  # outcomes of lines whose task is as it was
+FAILED, PARTIAL, PLANNED = "failed", "partial", "planned"
+UNCHANGED = (FAILED, "skipped", "unchanged")  # outcomes of lines whose task is as it was
 CUT = "cut"  # of an order: the run was killed before it could note what it had done
 
 
@@ -49,19 +50,26 @@ class History:
         """Note what is about to be done for an order, or how far it is. It stays if the run is cut: see `add`."""
         with self._db.transaction():
             if begun := self._begun.get(entry.order_id):
-                self._db.execute("UPDATE history SET lines = ? WHERE id = ?", [_compare(entry)[3], begun])
+                sql = "UPDATE history SET lines = ? WHERE id = ? AND order_id = ?"
+                self._db.execute(sql, [_compare(entry)[3], begun, entry.order_id])
             else:
                 self._begun[entry.order_id] = self._insert(entry)
 
     def add(self, entry: Entry) -> None:
         """Note what was done, in place of what was begun; what cron does again each minute is one entry with a count.
 
-        Only where nothing was changed is it the same: a second move of a task goes to another place.
+        Only where nothing was changed is it the same: a second move of a task goes to another place. Where a run has
+        failed without saying what it did until then, that is taken from what was begun.
         """
-        same = _compare(entry)
         with self._db.transaction():
             if begun := self._begun.pop(entry.order_id, None):
-                self._db.execute("DELETE FROM history WHERE id = ?", [begun])
+                row = [begun, entry.order_id]  # the number may be another's, where the transaction was undone
+                for noted in self._db.query("SELECT lines FROM history WHERE id = ? AND order_id = ?", row):
+                    done = tuple(line for line in _read_lines(noted["lines"]) if line[1] not in (*UNCHANGED, PLANNED))
+                    if done and entry.outcome == FAILED and not entry.lines:
+                        entry = replace(entry, outcome=PARTIAL, lines=done)
+                self._db.execute("DELETE FROM history WHERE id = ? AND order_id = ?", row)
+            same = _compare(entry)
             sql = "SELECT id, command, outcome, caller, lines, error FROM history WHERE order_id = ?"
             last = self._db.query(f"{sql} ORDER BY id DESC LIMIT 1", [entry.order_id])
             is_changing = any(outcome not in UNCHANGED for _position, outcome, _task_id in entry.lines)
@@ -125,7 +133,6 @@ def _read(rows: Iterable[Mapping[str, Any]]) -> list[Entry]:
 
 
 def _read_entry(row: Mapping[str, Any]) -> Entry:
-    lines: list[tuple[Any, ...]] = json.loads(row["lines"])
     return Entry(
         at=from_text(row["at"]),
         command=row["command"],
@@ -133,8 +140,12 @@ def _read_entry(row: Mapping[str, Any]) -> Entry:
         number=row["number"],
         outcome=row["outcome"],
         by=row["caller"],
-        lines=tuple((position, outcome, task_id) for position, outcome, task_id in lines),
+        lines=_read_lines(row["lines"]),
         error=row["error"],
         times=row["times"],
         last_at=from_text(row["last_at"]),
     )
+
+
+def _read_lines(text: str) -> tuple[tuple[str, str, int | None], ...]:
+    return tuple((position, outcome, task_id) for position, outcome, task_id in json.loads(text))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from b24tools.core import clock
 from b24tools.core.line_keys import KEY_WIDTH, number_line
@@ -64,6 +64,11 @@ class LedgerTask:
         old = self.old_key or self.key
         return tuple(key for key in dict.fromkeys((old, old[:KEY_WIDTH], self.key[:KEY_WIDTH])) if key != self.key)
 
+    @property
+    def accepted(self) -> datetime | None:
+        """The moment before which none of its order's work begins, as it was last sent."""
+        return from_text(self.sent_values.get("accepted"))
+
     def is_carried_by(self, xml_id: str) -> bool:
         """Whether a task with this external key can be the line's; on a portal that drops keys it is empty."""
         return xml_id in ("", *self.keys)
@@ -93,6 +98,14 @@ class OrderRow:
     sent_at: datetime
     ended: str | None
     unwritten: tuple[str, ...]
+
+
+class OurTask(NamedTuple):
+    """The position of a task of ours, and its plan as b24tools wrote it."""
+
+    position: str
+    start: datetime | None
+    end: datetime | None
 
 
 @dataclass(frozen=True)
@@ -221,17 +234,26 @@ class Orders:
         sql = "SELECT * FROM orders WHERE is_over = 0 OR changed_no > ? ORDER BY first_sent_at, id"
         return [_read_order(row) for row in self._db.query(sql, [self.last_change() if since is None else since])]
 
-    def open_ids(self, unstaged: Collection[str] | None = None) -> list[str]:
-        """Return the ids of the orders that are not over; without stages of 1C's own only those that are given."""
-        staged = "EXISTS (SELECT 1 FROM order_tasks WHERE order_id = orders.id AND stage <> 0)"
-        sql = f"SELECT id, {staged} AS is_staged FROM orders WHERE is_over = 0 ORDER BY first_sent_at, id"  # noqa: S608 - constants
-        rows = self._db.query(sql)
-        return [row["id"] for row in rows if unstaged is None or row["is_staged"] or row["id"] in unstaged]
+    def open_ids(self, now: datetime, unstaged: Collection[str] | None = None) -> list[str]:
+        """Return the ids of the orders that are not over.
+
+        With `unstaged` of those without stages of 1C's own, which are accepted by now, only the ones that are given.
+        """
+        accepted = self._db.json_text("sent_values", "accepted")
+        waits = f"EXISTS (SELECT 1 FROM order_tasks WHERE order_id = orders.id AND (stage <> 0 OR {accepted} > ?))"  # noqa: S608 - constants
+        sql = f"SELECT id, {waits} AS waits FROM orders WHERE is_over = 0 ORDER BY first_sent_at, id"  # noqa: S608 - constants
+        rows = self._db.query(sql, [to_text(now)])
+        return [row["id"] for row in rows if unstaged is None or row["waits"] or row["id"] in unstaged]
 
     def holders(self) -> set[int]:
         """Return who was given a task of an order that is not over, whoever has it by now."""
         sql = "SELECT DISTINCT responsible_id FROM order_tasks JOIN orders ON orders.id = order_id WHERE is_over = 0"
         return {row["responsible_id"] for row in self._db.query(sql) if row["responsible_id"]}
+
+    def seen_holders(self) -> set[int]:
+        """Return who had a task of an order that is not over when that was last worked out."""
+        rows = self._db.query("SELECT standing FROM orders WHERE is_over = 0")
+        return {id_ for row in rows for id_ in json.loads(row["standing"]).get("people", ()) if id_}
 
     def read(self, order_ids: Iterable[str]) -> dict[str, OrderRow]:
         """Return these orders, by id."""
@@ -246,8 +268,9 @@ class Orders:
     ) -> None:
         """Save how orders stand, by id, and whether they are over; what differs from before takes a new number.
 
-        Another reason for what holds an order up, plans moved by hand, and names, are no news. An order that is not as
-        it was `seen` stays. The numbers never fall behind the clock: after a restored backup they do not come again.
+        Another reason for what holds an order up, plans moved by hand, and names, are no news; since when such plans
+        are known is noted. An order that is not as it was `seen` stays. The numbers never fall behind the clock: after
+        a restored backup they do not come again.
         """
         with self._db.transaction():
             last = number = self.last_change()
@@ -256,11 +279,14 @@ class Orders:
                 if (row.changed_no, row.sent_at) != (known.changed_no, known.sent_at):
                     continue
                 standing, is_over = standings[order_id]
+                if plans := standing.get("plans"):
+                    known_at = row.standing.get("plans_at") if plans == row.standing.get("plans") else None
+                    standing = {**standing, "plans_at": known_at or to_text(now)}
                 if row.standing != standing:
                     text = json.dumps(standing, ensure_ascii=False)
                     self._db.execute("UPDATE orders SET standing = ? WHERE id = ?", [text, order_id])
                 sides = row.standing, standing
-                left_out = {"plans": None, "names": None}
+                left_out = {"plans": None, "plans_at": None, "names": None}
                 old, new = ({**side, "holds_up": (side.get("holds_up") or ())[:2], **left_out} for side in sides)
                 if old != new:
                     number = max(number + 1, int(now.timestamp()))
@@ -343,10 +369,13 @@ class Orders:
         sql = "SELECT task_id, order_id FROM all_lines WHERE task_id IN (?)"
         return {row["task_id"]: row["order_id"] for row in self._db.query_in(sql, task_ids)}
 
-    def our_tasks(self, task_ids: Iterable[int]) -> dict[int, str]:
-        """Return those of the tasks that are ours, with their positions."""
-        sql = "SELECT task_id, position FROM all_lines WHERE task_id IN (?)"
-        return {row["task_id"]: row["position"] for row in self._db.query_in(sql, task_ids)}
+    def our_tasks(self, task_ids: Iterable[int]) -> dict[int, OurTask]:
+        """Return those of the tasks that are ours."""
+        sql = "SELECT task_id, position, starts_at, ends_at FROM all_lines WHERE task_id IN (?)"
+        return {
+            task_id: OurTask(position, from_text(start), from_text(end))
+            for task_id, position, start, end in self._db.query_in(sql, task_ids)
+        }
 
     def last_known_task(self) -> int:
         """Return the highest id of a task that the ledger knows; 0 where it knows none."""

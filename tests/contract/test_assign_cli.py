@@ -29,8 +29,8 @@ SAMPLE = Path(__file__).parent.parent / "data" / "orders" / "sample.json"
 ENVELOPE = ["version", "command", "ok", "data", "warnings", "error"]
 ORDER = ["order", "outcome", "tasks", "finish", "wanted", "late_s", "late_work_s", "promise", "bottleneck"]
 TASK = [
-    *("position", "outcome", "task_id", "title", "responsible", "department", "start", "end", "deadline"),
-    *("estimate_s", "files", "warnings", "error"),
+    *("position", "outcome", "task_id", "title", "responsible", "department", "start", "end", "ready"),
+    *("deadline", "estimate_s", "files", "warnings", "error"),
 ]
 
 

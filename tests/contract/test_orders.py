@@ -30,8 +30,9 @@ from b24tools.assignment.standing import (
 from b24tools.cli import app
 from b24tools.core import database_url, i18n
 from b24tools.jobs import orders as jobs_orders
+from b24tools.render import assign as render_assign
 from b24tools.render import orders as render_orders
-from b24tools.render.console import Screen
+from b24tools.render.console import Messenger, Screen
 from b24tools.render.messages import write_changes
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
@@ -160,6 +161,46 @@ def test_a_status_that_the_portal_invents_is_shown(works: Works) -> None:
     (line,) = one.lines
     assert ("not begun", "") == render_orders.describe_line(line, MOSCOW, works.clock.now)
     assert "9" == render_orders.order_data(one, MOSCOW)["lines"][0]["status"]
+
+
+def test_a_paused_task_is_begun(works: Works) -> None:
+    """Bitrix24 gives it the status of one that was not; its start stays, and the time noted."""
+    (result,) = works.assign(make_order())
+    task_id = result.tasks[0].task_id or 0
+    words = []
+    for action in ("start", "pause"):
+        works.portal.act(f"tasks.task.{action}", {"taskId": task_id})
+        with works.tools() as tools:
+            (one,) = jobs_orders.list_orders(tools, rules()).orders
+        words.append(render_orders.describe_line(one.lines[0], MOSCOW, works.clock.now))
+    assert [("in progress", ""), ("paused", "")] == words
+
+
+def test_an_order_cancelled_from_the_first_is_cancelled(works: Works) -> None:
+    """It has no operations, and that is not what there is to say."""
+    works.assign(make_order(called_off=True))
+    with works.tools() as tools:
+        (one,) = jobs_orders.list_orders(tools, rules(), states=jobs_orders.STATES).orders
+    assert "cancelled" == render_orders.describe_state(one)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "texts"),
+    [(at(23), ["23.11", "23.11", "23.11.2026"]), (at(23, 12), ["23.11 12:00", "23.11 15:00", "23.11.2026 12:00"])],
+)
+def test_an_order_wanted_at_an_hour_shows_it(works: Works, wanted: datetime, texts: list[str]) -> None:
+    """And when it is ready on that day."""
+    (result,) = works.assign(make_order([("Макетчик", 300)], wanted=wanted))
+    with works.tools() as tools:
+        (one,) = jobs_orders.list_orders(tools, rules()).orders
+    now = works.clock.now
+    shown = [render(one, MOSCOW, now) for render in (render_orders.write_wanted, render_orders.write_ready)]
+    stream = io.StringIO()
+    screen = Screen(Console(file=stream, width=200))
+    render_assign.print_orders([result], MOSCOW, "https://portal.example", now, Messenger(), screen)
+    assert texts == [*shown, texts[2]]
+    assert f"wanted by {texts[2]}" in stream.getvalue()
+    assert ("The earliest day to promise is 23.11.2026 15:00." in stream.getvalue()) == (wanted.hour == 12)
 
 
 def test_what_is_ready_at_midnight_is_ready_for_the_day_before(works: Works) -> None:

@@ -37,6 +37,7 @@ PLANNED = {
     "department": {"id": 9, "name": "Сварщик"},
     "start": "2026-11-23T09:00:00+03:00",
     "end": "2026-11-23T10:00:00+03:00",
+    "ready": "2026-11-23T10:00:00+03:00",
     "deadline": "2026-11-23T10:00:00+03:00",
     "estimate_s": 3600,
     "files": [],
@@ -431,7 +432,7 @@ def test_a_plan_writes_nothing(served: Served) -> None:
 def test_a_plan_has_the_warnings_of_each_order(shared: Served) -> None:
     """Those of lines stand at the lines; an order of which there is nothing to say has no such key."""
     changes = {"81": {"Исполнитель": "Нет такого"}, "82": {"Менеджер": "Никто Никак"}, "83": {}}
-    orders = [order(ИдентификаторЗаказа=order_id, **more) for order_id, more in changes.items()]
+    orders = [order(ИдентификаторЗаказа=order_id, НомерЗаказа=order_id, **more) for order_id, more in changes.items()]
     answer = shared.client.post("/plan", content=as_bytes(orders))
     assert [
         ['Исполнитель: the portal has no department "Нет такого"'],

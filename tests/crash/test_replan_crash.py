@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from b24tools.assignment import replan_writes
 from b24tools.core import errors
 from b24tools.jobs import orders, replan, why
 from b24tools.jobs.replan import Replan, Request
@@ -199,3 +200,19 @@ def test_what_was_cut_moves_for_the_reason_that_it_still_has(tmp_path: Path) -> 
     with works.tools() as tools:
         last = [tools.store.decisions.find_all(move.task_id)[0] for move in moved]
     assert {"away"} == {decision.details["cause"] for decision in last}
+
+
+def test_the_history_knows_how_far_a_run_has_come_that_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A move a request: what the first one has moved is said, though the next run has nothing to find out of it."""
+    works, _ill = prepared(tmp_path)
+    monkeypatch.setattr(replan_writes, "MOST_COMMANDS", 1)
+    with works.tools(dry_run=True) as tools:
+        planned = len(replan.plan(tools, rules(), Request()).planned)
+    with killed_at(works.portal, REQUESTS + 2, executed=False):
+        run(works)
+    entries = [entry for number in range(5) for entry in notes(works, number)]
+    lines = sorted((line[1], outcome) for _command, outcome, own in entries for line in own)
+    assert [("moved", "cut"), *[("planned", "cut")] * (planned - 1)] == lines
+    assert planned > 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from datetime import date, datetime
 from typing import Any
 
@@ -9,8 +11,11 @@ import pytest
 
 from b24tools.assignment.report import Bottleneck, OrderResult, Promise
 from b24tools.assignment.standing import HoldUp, OrderStanding, read_standings
-from b24tools.jobs import load, today
+from b24tools.jobs import load, replan, today
 from b24tools.jobs.orders import STATES, list_orders
+from b24tools.scheduling.calendar import DAY_OFF, DayRule, Shift
+from b24tools.scheduling.calendar_file import OwnDays
+from b24tools.scheduling.people_file import parse
 from tests.support.orders import MOSCOW, Works, order, rules
 
 ROUTE = ("Раскрой", "Сборка")
@@ -383,3 +388,185 @@ def test_a_line_says_when_it_will_be_ready_beside_what_was_planned(works: Works,
     again, one = send(works, 1, *lines), stands(works, 1)
     assert [(at(23, 11), at(23, 12)), (at(23, 12), at(23, 13))] == [(task.end, task.ready) for task in again.tasks]
     assert [task.ready for task in again.tasks] == [line.span and line.span[1] for line in one.lines]
+
+
+def test_who_has_come_since_the_people_were_cached_is_planned_with_all_that_is_to_be_done(
+    works: Works, people: dict[str, int]
+) -> None:
+    """As soon as somebody has handed over a task; `replan` gives such a person nothing beside other work."""
+    first = send(works, 1, ("Раскрой", 240), wanted=at(23))
+    home = next(row.id for row in works.portal.departments.values() if row.name == "Раскрой")
+    new = works.portal.add_user("Иван", "Новый", departments=[home]).id
+    works.portal.add_task("Обучение", responsible=new, creator=1, time_estimate=24 * 3600, deadline=at(20))
+    second = send(works, 2, ("Раскрой", 240), wanted=at(23))
+    act(works, second.tasks[0].task_id, "delegate", userId=new)
+    again, one = send(works, 2, ("Раскрой", 240), wanted=at(23)), stands(works, 2)
+    assert (at(23, 18), at(23, 18)) == (again.finish, one.finish)
+    works.portal.add_absence(people["Раскрой"], date(2026, 11, 23), date(2026, 11, 23))
+    with works.tools(dry_run=True) as tools:
+        (move,) = replan.plan(tools, rules(route=ROUTE), replan.Request()).moves
+    assert (first.tasks[0].task_id, "away") == (move.task_id, move.reason)
+    assert move.after is not None
+    assert ("Иван Раскрой", at(24, 9)) == (move.after.responsible[1], move.after.start)
+
+
+@pytest.mark.parametrize("is_cached", [True, False])
+def test_who_has_left_with_a_task_that_was_handed_over_is_known_to_all(
+    is_cached: bool, works: Works, people: dict[str, int]
+) -> None:
+    """Also when the cache has the people without the one who left; what waits for the task is not laid before it."""
+    home = next(row.id for row in works.portal.departments.values() if row.name == "Раскрой")
+    other = works.portal.add_user("Иван", "Другой", departments=[home]).id
+    lines = ("Раскрой", 480), ("Сборка", 60)
+    first = send(works, 1, *lines)
+    send(works, 2, ("Сборка", 480), accepted=at(25, 9))
+    heir = {people["Раскрой"], other} - {first.tasks[0].responsible and first.tasks[0].responsible[0]}
+    act(works, first.tasks[0].task_id, "delegate", userId=heir.pop())
+    works.portal.users[works.portal.tasks[first.tasks[0].task_id or 0].responsible].active = False
+    with works.tools() as tools:
+        list_orders(tools, rules(route=ROUTE))  # which tells the next `assign` who has what
+    works.clock.now = at(24, 9)
+    if not is_cached:
+        shutil.rmtree(works.folder / "cache")
+    again, one, two = send(works, 1, *lines), stands(works, 1), stands(works, 2)
+    assert ("Иван Другой does not work there any more: task 69 waits for somebody else",) == again.tasks[0].warnings
+    assert (None, None, HoldUp("Раскрой", "Иван Другой", "gone")) == (again.finish, one.finish, one.holds_up)
+    assert at(26, 10) == send(works, 2, ("Сборка", 480), accepted=at(25, 9)).finish == two.finish
+    assert [None, at(25, 10)] == [line.span and line.span[1] for line in one.lines]
+    with works.tools(dry_run=True) as tools:
+        (warning,) = load.load(tools, rules(route=ROUTE), None).warnings
+        (staying,) = replan.plan(tools, rules(route=ROUTE), replan.Request()).moves
+    assert warning.startswith("Иван Другой does not work there any more, and has 1 task of an order")
+    assert (69, "gone", "skipped") == (staying.task_id, staying.reason, staying.outcome)
+
+
+def test_nothing_is_promised_of_a_cancelled_order_of_which_a_task_is_begun(
+    works: Works, people: dict[str, int]
+) -> None:
+    """It has no end that anybody waits for, and its first promise is of an order that is taken up again."""
+    lines = ("Раскрой", 240), ("Сборка", 60)
+    first = send(works, 1, *lines)
+    works.clock.now = at(23, 10)
+    act(works, first.tasks[0].task_id, "start")
+    again = send(works, 1, *lines, called_off=True)
+    assert ("updated", None, None) == (again.outcome, again.finish, again.promise)
+
+
+def test_of_an_order_of_which_only_a_line_is_left_that_1c_has_no_longer_that_is_promised(
+    works: Works, people: dict[str, int]
+) -> None:
+    """With when it will be ready: its person was ill meanwhile."""
+    first = send(works, 1, ("Раскрой", 60), ("Сборка", 60))
+    act(works, first.tasks[0].task_id, "complete")
+    works.portal.add_absence(people["Сборка"], date(2026, 11, 23), date(2026, 11, 23))
+    again, one = send(works, 1, ("Раскрой", 60)), stands(works, 1)
+    promise = Promise(
+        at(24, 10), date(2026, 11, 24), 0, Bottleneck("Сборка", 28800, 3600, "Иван Сборка", date(2026, 11, 23))
+    )
+    assert (at(24, 10), promise, at(24, 10)) == (again.finish, again.promise, one.finish)
+    assert [None, at(24, 10)] == [task.ready for task in again.tasks]
+
+
+ONE_SHIFT = DayRule(shifts=(Shift(frozenset(), 9 * 3600, 13 * 3600),))
+OFF = {"own": OwnDays({date(2026, 11, 24): DAY_OFF})}
+SHORT = {"own": OwnDays({date(2026, 11, day): ONE_SHIFT for day in (23, 24)})}
+
+
+@pytest.mark.parametrize(
+    ("said", "terms", "ends", "hours"),
+    [
+        (OFF, {}, [at(23, 18), at(25, 18), at(26, 18)], [8, 0, 8, 8]),
+        ({"portal": True}, {}, [at(23, 18), at(25, 18), at(26, 18)], [8, 0, 8, 8]),
+        (SHORT, {}, [at(24, 13), at(25, 18), at(26, 18)], [4, 4, 8, 8]),
+        ({}, {"hours_a_week": 20}, [at(24, 13), at(26, 13), at(30, 13)], [4, 4, 4, 4]),
+        ({}, {"rate": 0.8}, [at(24, 11), at(25, 13), at(26, 16)], [8, 8, 8, 6]),
+    ],
+)
+def test_what_was_planned_where_there_is_less_time_by_now_is_done_after_it(
+    works: Works, people: dict[str, int], said: dict[str, Any], terms: dict[str, Any], ends: list[datetime], hours: Any
+) -> None:
+    """A day off or shorter hours that are declared later, a lower rate: `orders`, `assign`, `load`, `today` say it."""
+    sent = [order([("Раскрой", 480)], id=f"order-{n}", number=str(n), wanted=at(25)) for n in (1, 2, 3)]
+    planned = [(at(day, 9), at(day, 18)) for day in (23, 24, 25)]
+    assert planned == [(result.tasks[0].start, result.tasks[0].end) for result in works.assign(*sent)]
+    changes = dict(said)
+    if changes.pop("portal", False):
+        works.portal.add_schedule(9, 18, break_s=3600, days_off=[date(2026, 11, 24)])
+        shutil.rmtree(works.folder / "cache")
+    works.people = parse(json.dumps({"people": {str(people["Раскрой"]): terms}}).encode(), "people.json")
+    all_rules = rules(people=works.people, **changes)
+    with works.tools() as tools:
+        listing = sorted(list_orders(tools, all_rules).orders, key=lambda standing: standing.row.number)
+        (group,) = load.load(tools, all_rules, "Раскрой").groups
+        days = [today.read_today(tools, all_rules, "Раскрой", date(2026, 11, day)).lists for day in (23, 24, 25, 26)]
+        moved = replan.plan(tools, all_rules, replan.Request(frozen_days=0))
+    assert ends == [standing.finish for standing in listing]
+    assert ["late" if end > at(26) else "at_risk" for end in ends[1:]] == [standing.state for standing in listing][1:]
+    assert ends == [result.finish for result in works.assign(*sent, dry_run=True, **changes)]
+    assert hours == [day.busy_s / 3600 for day in group.people[0].days[:4]]
+    assert hours == [sum(work_list.busy_s for work_list in lists) / 3600 for lists in days]
+    assert [] == moved.planned
+
+
+def test_what_was_given_to_somebody_slower_takes_as_long_as_that_one_needs(
+    works: Works, people: dict[str, int]
+) -> None:
+    """From the moment when it is given, not only when it begins; and to somebody of other hours likewise."""
+    home = works.portal.users[people["Раскрой"]].departments[0]
+    slow, night = (works.portal.add_user("Иван", name, departments=[home]).id for name in ("Второй", "Ночной"))
+    works.portal.add_schedule(20, 4, id=2, break_s=0)
+    known = {people["Раскрой"]: {"rate": 2}, night: {"schedule": 2}}
+    works.people = parse(json.dumps({"people": known}).encode(), "people.json")
+
+    def look() -> list[datetime | None]:
+        with works.tools() as tools:
+            (standing,) = list_orders(tools, rules(people=works.people)).orders
+        return [standing.finish, works.assign(sent, dry_run=True)[0].finish]
+
+    sent = order([("Раскрой", 960)], wanted=at(23))
+    task = works.assign(sent)[0].tasks[0]
+    assert (at(23, 9), at(23, 18)) == (task.start, task.end)
+    act(works, task.task_id, "delegate", userId=slow)
+    assert [at(24, 18)] * 2 == look()
+    act(works, task.task_id, "delegate", userId=night)
+    assert [at(25, 4)] * 2 == look()
+    works.clock.now = at(23, 9, 1)
+    assert [at(25, 4)] * 2 == look()
+
+
+def test_what_is_accepted_later_than_it_was_planned_does_not_begin_before(works: Works, people: dict[str, int]) -> None:
+    """1C says so when the task is there. Another order counts on it, without a route, too; its slot stays shown."""
+    lines = ("Раскрой", 480.0), ("Сборка", 240.0)
+    send(works, 1, *lines, wanted=at(27))
+    again = send(works, 1, *lines, wanted=at(27), accepted=at(26))
+    assert ("unchanged", at(27, 13), at(27, 13)) == (again.outcome, again.finish, stands(works, 1).finish)
+    assert [(at(23, 18), at(26, 18)), (at(24, 13), at(27, 13))] == [(task.end, task.ready) for task in again.tasks]
+    assert HoldUp("Раскрой", "Иван Раскрой", "work") == stands(works, 1).holds_up
+    other = works.assign(order([("Раскрой", 1440)], id="order-2", number="2"))[0].tasks[0]
+    assert (at(27, 9), at(26, 18)) == (other.start, send(works, 1, *lines, accepted=at(26)).tasks[0].ready)
+    assert [at(23, 18), at(24, 13)] == [task.ready for task in send(works, 1, *lines).tasks]
+
+
+def test_what_is_accepted_later_waits_without_a_route_too(works: Works, people: dict[str, int]) -> None:
+    """It pushes what comes after it; so does a line that 1C has no longer; what is begun waits for nothing."""
+    lines = ("Раскрой", 480.0), ("Сборка", 240.0)
+    sent = [order(lines, id=f"order-{n}", number=str(n)) for n in (1, 2)]
+    first = works.assign(*sent)[0].tasks[0].task_id
+    sent[0] = sent[0].model_copy(update={"accepted": at(24)})
+
+    def look() -> list[list[datetime | None]]:
+        with works.tools() as tools:
+            listing = sorted(list_orders(tools, rules()).orders, key=lambda standing: standing.row.number)
+            lists = [today.read_today(tools, rules(), "Раскрой", date(2026, 11, day)).lists for day in (23, 24, 25)]
+        ready = [job.ready for (work_list,) in lists for job in work_list.jobs]
+        answers = [works.assign(one, dry_run=True)[0].finish for one in sent]
+        assert [standing.finish for standing in listing] == answers
+        return [answers, ready]
+
+    assert [at(24, 18)] * 2 == [works.assign(sent[0])[0].finish, works.assign(sent[0])[0].finish]
+    assert [[at(24, 18), at(25, 18)]] * 2 == look()
+    sent[0] = sent[0].model_copy(update={"lines": sent[0].lines[1:], "accepted": at(25)})
+    assert [at(25, 18)] * 2 == [works.assign(sent[0], dry_run=True)[0].finish, works.assign(sent[0])[0].finish]
+    assert [[at(25, 18), at(24, 18)], [at(24, 18), at(25, 18)]] == look()
+    act(works, first, "start")
+    assert [[at(25, 13), at(24, 18)], [at(23, 18), at(24, 18)]] == look()

@@ -484,6 +484,17 @@ def test_after_a_lost_database_a_deadline_that_was_the_end_of_the_plan_still_mov
     assert "2026-11-23T11:00:00+03:00" == fields["DEADLINE"] == fields["END_DATE_PLAN"]
 
 
+@pytest.mark.sqlite
+def test_after_a_lost_database_the_last_second_of_a_day_is_the_same_deadline(works: Works) -> None:
+    """The portal cuts the seconds that 1C's end of a day has; nobody has changed the deadline."""
+    wanted = datetime(2026, 11, 26, 23, 59, 59, tzinfo=MOSCOW)
+    task = sent(works, full(wanted=wanted))
+    assert datetime(2026, 11, 26, 23, 59, tzinfo=MOSCOW).timestamp() == task.deadline
+    lose_data(works)
+    said = "the database did not know these tasks: they were found on the portal and compared with the order"
+    assert ("unchanged", (said,), []) == again(works, full(wanted=wanted))
+
+
 def deaf(works: Works, *conditions: str) -> None:
     """From now on the portal ignores these conditions of a task list, as it does with names it does not know."""
     method = works.portal.methods["tasks.task.list"]

@@ -987,9 +987,22 @@ def test_a_person_from_outside_production_is_found_by_name(works: Works) -> None
         sent = order(id=f"order-{name}", number=name)
         (task,) = works.assign(sent, pins={"Сварщик": name})[0].tasks
         assert (user.id, "Анна Тихонова") == task.responsible
+    other = works.portal.add_user("Антон", "Ван Дейк", departments=[1]).id
+    for name in ("Ван Дейк", "Антон ван дейк"):
+        (task,) = works.assign(order(id=name, number=name), pins={"Сварщик": name})[0].tasks
+        assert (other, "Антон Ван Дейк") == task.responsible
     with pytest.raises(errors.ConfigError) as told:
         works.assign(order(), pins={"Сварщик": "Тиханравина"})
     assert "Give the name and surname, or the id from the address of the person's profile page." == told.value.hint
+
+
+def test_of_many_namesakes_outside_production_all_are_read(works: Works) -> None:
+    """Who is meant is on the second page, and so is the second one of a name that two have."""
+    ids = [works.portal.add_user(f"Имя{number % 53}", "Тихонов", departments=[1]).id for number in range(54)]
+    (task,) = works.assign(order(), pins={"Сварщик": "Тихонов Имя52"})[0].tasks
+    assert (ids[52], "Имя52 Тихонов") == task.responsible
+    with pytest.raises(errors.ConfigError, match=f"#?{ids[53]}"):
+        works.assign(order(), pins={"Сварщик": "Имя0 Тихонов"})
 
 
 def test_a_number_that_another_open_order_has_is_said_once(works: Works) -> None:
@@ -1005,3 +1018,16 @@ def test_a_number_that_another_open_order_has_is_said_once(works: Works) -> None
     with works.tools() as tools:
         list_orders(tools, rules())
     assert () == works.assign(third)[0].warnings
+
+
+def test_a_number_that_two_orders_of_a_run_have_or_one_gets_is_said(works: Works) -> None:
+    """A dry run says the same; nothing is said of a finished one."""
+    text = "another open order has the number 7, too: {}; in b24tools call them by their identifiers"
+    one, two, third = (order(id=f"order-{n}", number=number) for n, number in ((1, "7"), (2, "7"), (3, "8")))
+    over = order(id="order-4", number="7", done=True)
+    said = [(text.format("order-2"),), (text.format("order-1"),)]
+    for dry_run in (True, False):
+        assert said == [result.warnings for result in works.assign(one, two, over, dry_run=dry_run)][:2]
+    assert [()] == [result.warnings for result in works.assign(third)]
+    renumbered = third.model_copy(update={"number": "7"})
+    assert [(text.format("order-1, order-2"),), ()] == [works.assign(renumbered)[0].warnings for _time in range(2)]

@@ -75,6 +75,16 @@ def test_work_that_an_absence_tears_is_said(works: Works, ill: int) -> None:
     assert (at(23, 9), at(25, 11)) == (result.tasks[0].start, result.tasks[0].end)
 
 
+def test_an_absence_in_which_nobody_works_tears_nothing(works: Works, ill: int) -> None:
+    """At the weekend, in the evening, or in the break."""
+    works.portal.add_absence(ill, date(2026, 11, 28), date(2026, 11, 29))
+    works.portal.add_meeting(ill, at(30, 13), at(30, 14), accessibility="absent")
+    works.portal.add_meeting(ill, at(27, 19), at(27, 22), accessibility="absent")
+    works.clock.now = at(27, 9)
+    task = send(works, 1, 900).tasks[0]
+    assert (at(27, 9), at(30, 17), ()) == (task.start, task.end, task.warnings)
+
+
 def test_a_person_who_left_or_changed_the_position_is_named(works: Works, ill: int) -> None:
     """The task stays where it is; a person whom somebody pinned holds it rightly."""
     painter = works.portal.add_department("Покраска", parent=production(works))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from b24tools import context
+from b24tools.assignment.apply import Writer
 from b24tools.assignment.tools import Origin
 from b24tools.cli import app
 from b24tools.core import config, errors, i18n
@@ -145,13 +147,14 @@ def test_without_an_order_the_last_ones_are_shown(works: Works, monkeypatch: pyt
 
 
 def test_people_read_it_as_a_table(works: Works, capsys: pytest.CaptureFixture[str]) -> None:
-    """One line for what was done again and again."""
+    """One line for what was done again and again; of a run that was cut what it had done is told from its plan."""
     now = works.clock()
     made = (("Сварщик", "created", 69), ("Космонавт", "failed", None))
     again = now + timedelta(hours=1)
     entries = [
         Entry(now, "assign", ID, "1Ц-00000100", "partial", "root", made, "there is no such department", 60, again),
         Entry(again, "POST /", ID, "1Ц-00000100", "unchanged", "1c@10.0.0.5"),
+        Entry(again, "replan", ID, "1Ц-00000100", "cut", "root", (("А", "moved", 7), ("Б", "planned", 8))),
     ]
     with i18n.speaking("en"):
         print_history(entries, MOSCOW, now)
@@ -160,6 +163,7 @@ def test_people_read_it_as_a_table(works: Works, capsys: pytest.CaptureFixture[s
         "23.11 07:00:00  1Ц-00000100  assign   root         partly failed: Сварщик #69, Космонавт"
         " - there is no such department (60 times until 23.11 08:00:00)\n"
         "23.11 08:00:00  1Ц-00000100  POST /   1c@10.0.0.5  unchanged\n"
+        "23.11 08:00:00  1Ц-00000100  replan   root         cut off: А #7, Б #8 (plan)\n"
     ) == capsys.readouterr().out
 
 
@@ -231,3 +235,39 @@ def test_the_history_says_that_1c_has_cancelled_an_order_and_taken_it_up_again(w
     send(works, order(two, called_off=True))
     send(works, order(two, done=True))
     assert ["cancelled", "completed"] == [entry["outcome"] for entry in found(works)[-2:]]
+
+
+def test_what_1c_cancels_or_takes_up_is_said_once_it_is_done(works: Works) -> None:
+    """The portal refused a part of it at first."""
+    two = [("Сварщик", 60.0), ("Монтажник", 60.0)]
+    send(works, order(two))
+    for method, called_off in (("tasks.task.defer", True), ("tasks.task.renew", False)):
+        works.portal.faults.add(Fault("error", method=method, status=400))
+        for _time in range(3):
+            send(works, order(two, called_off=called_off))
+    outcomes = [entry["outcome"] for entry in found(works)]
+    assert ["created", "partial", "cancelled", "unchanged", "partial", "renewed", "unchanged"] == outcomes
+
+
+def test_a_run_that_stops_says_what_it_has_made(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lock was lost after the tasks were made: the next run finds nothing new to say of them."""
+    with monkeypatch.context() as patch, pytest.raises(errors.Busy):
+        patch.setattr(Writer, "_approve", Mock(side_effect=errors.Busy("the lock was lost")))
+        send(works, order())
+    (task,) = (task.id for task in works.portal.tasks if task.xml_id)
+    send(works, order())
+    failed = entry("07:00:00", "partial", tasks=[line("created", task)], error="the lock was lost")
+    assert [failed, entry("07:00:00", "unchanged")] == found(works)
+
+
+def test_what_was_begun_in_vain_takes_no_entry_of_another_order(works: Works) -> None:
+    """The transaction in which it was noted was undone, and its number was given again."""
+    with works.tools() as tools:
+        history_ = tools.store.history
+        first, second = (Entry(works.clock.now, "assign", number, number, "cut", "") for number in ("1", "2"))
+        with suppress(ZeroDivisionError), tools.store.transaction():
+            history_.begin(second)
+            raise ZeroDivisionError
+        history_.add(replace(first, outcome="failed"))
+        history_.add(replace(second, outcome="failed"))
+        assert ["1", "2"] == [entry.number for entry in history_.last(9)]

@@ -20,6 +20,8 @@ from b24tools.core.models import Department
 from b24tools.jobs import load
 from b24tools.render.console import Screen
 from b24tools.render.load import print_load
+from b24tools.render.load_page import Filters, to_html
+from b24tools.render.page_parts import View
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
 from b24tools.scheduling.lane import DayLoad, PersonLoad
@@ -382,3 +384,18 @@ def test_of_who_is_away_all_the_time_no_share_is_shown(works: Works, capsys: pyt
     (line,) = (line for line in capsys.readouterr().out.splitlines() if welder[1] in line)
     assert " - " in line
     assert "%" not in line
+
+
+def test_of_a_department_that_is_away_all_the_time_no_share_is_shown(
+    works: Works, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither in the table nor on the page."""
+    home = works.portal.add_department("Резчик", parent=4)
+    for name in ("Первый", "Второй"):
+        person = works.portal.add_user("Иван", name, departments=[home.id])
+        works.portal.add_absence(person.id, date(2026, 11, 23), date(2026, 12, 20))
+    report = found(works, "Резчик")
+    print_load(report, MOSCOW, URL, works.clock.now)
+    page = to_html(report, Filters(2, "load", "", []), View("", MOSCOW, works.clock.now, "./", str, {}))
+    assert "%" not in capsys.readouterr().out
+    assert ["-", "-", "-"] == re.findall('<td class="figure">([^<]*)<', page)

@@ -61,14 +61,14 @@ def test_a_slow_persons_work_takes_longer(works: Works) -> None:
     assert [4 * HOUR, 2 * HOUR, HOUR] == [task.time_estimate for task in works.portal.tasks][-3:]
 
 
-def test_what_is_left_of_a_slow_persons_work_is_longer_and_slots_stay(works: Works) -> None:
-    """Of four hours one was worked on, which was half an hour's work: seven are left. The slot was planned before."""
+def test_what_is_left_of_a_slow_persons_work_is_longer(works: Works) -> None:
+    """Of four hours one was worked on, which was half an hour's work: seven are left. Of the slot it is four by now."""
     (cutter,) = shop(works, "Первый")
     slot_of_two_hours = given(works, 120)
     works.portal.add_task("А", responsible=cutter, creator=1, time_estimate=4 * HOUR, time_spent=HOUR)
     works.people = said(people={cutter: {"rate": 0.5}})
     assert at(23, 11) == slot_of_two_hours.end
-    assert ("Иван Первый", at(24, 10), at(24, 12), HOUR) == slot(given(works, 60, number="2"))
+    assert ("Иван Первый", at(24, 12), at(24, 15), HOUR) == slot(given(works, 60, number="2"))
 
 
 def test_a_slow_person_has_done_less_of_begun_work(works: Works) -> None:
@@ -120,6 +120,17 @@ def test_a_schedule_of_ones_own(works: Works) -> None:
     works.people = PeopleFile()
     after = ("Иван Третий", at(23, 11), at(23, 12), HOUR)  # what was planned from seven on is done from nine
     assert after == slot(given(works, 60, number="4", pins={"Резчик": third}))
+
+
+def test_a_schedule_of_ones_own_with_long_days_is_doubted(works: Works) -> None:
+    """The person is named; with fewer hours a week the days are not as long."""
+    first, second, _third = shop(works, "Первый", "Второй", "Третий")
+    works.portal.add_schedule(6, 20, id=2, break_s=0)
+    works.people = said(people={first: {"schedule": 2}, second: {"schedule": 2, "hours_a_week": 40}})
+    result = works.assign(order([("Резчик", 60)]))[0]
+    assert ("Иван Первый: the work schedule gives 14.0 hours of work a day: look at its shifts and breaks",) == (
+        result.warnings
+    )
 
 
 def test_a_schedule_that_is_not_there_is_said(works: Works) -> None:

@@ -390,7 +390,7 @@ def test_what_is_renewed_after_a_lost_answer_is_noted_so(works: Works, people: d
 
 def test_a_wanted_day_is_that_day_in_another_zone(works: Works, people: dict[str, int]) -> None:
     """B24_TZ was set right after orders had been sent."""
-    send(works, new(1, line(minutes=480), wanted=at(23)))
+    send(works, new(1, line(minutes=240), wanted=at(23)))
     with works.tools(dry_run=True) as tools:
         orders = tools.store.orders.list_all()
         (standing,) = read_standings(tools, rules(zone=ZoneInfo("Asia/Yekaterinburg")), orders).orders

@@ -5,17 +5,19 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
 from b24tools.core import errors
-from b24tools.jobs import load, replan, why
+from b24tools.jobs import load, orders, replan, why
 from b24tools.jobs.replan import Replan, Request
 from b24tools.render import replan as render_replan
 from b24tools.render import why as render_why
 from b24tools.sandbox.faults import Fault
 from b24tools.sandbox.records import Task
+from b24tools.scheduling.people_file import PeopleFile, PersonTerms
 from tests.support.orders import MOSCOW, Works, order, rules
 
 ROUTE = ("Раскрой", "Сборка")
@@ -306,8 +308,9 @@ def test_that_an_order_comes_first_for_one_run_only_is_said(works: Works, people
     assert () == run(works, first="2", dry_run=True).warnings
 
 
+@pytest.mark.parametrize(("method", "what"), [("start", "begun"), ("defer", "changed"), ("complete", "changed")])
 def test_what_is_begun_between_reading_and_writing_stays_with_what_makes_room(
-    works: Works, people: dict[str, int], monkeypatch: pytest.MonkeyPatch
+    method: str, what: str, works: Works, people: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The tasks are read again in the request before the moves."""
     send(works, 1, ("Сборка", 960), wanted=at(30))
@@ -318,13 +321,14 @@ def test_what_is_begun_between_reading_and_writing_stays_with_what_makes_room(
 
     def begin(*arguments: Any) -> Any:
         works.clock.now += timedelta(minutes=1)
-        works.portal.act("tasks.task.start", {"taskId": patient}, user_id=people["Третий"])
+        works.portal.act(f"tasks.task.{method}", {"taskId": patient}, user_id=people["Третий"])
         return write_moves(*arguments)
 
     monkeypatch.setattr(replan.replan_writes, "write_moves", begin)
     before = places(works)
     result = run(works)
     assert {(urgent, "late", "skipped"), (patient, "displaced", "skipped")} == set(moves(result))
+    assert f"somebody has {what} it meanwhile" in {move.note for move in result.moves}
     assert before == places(works)
     with works.tools() as tools:
         rows = tools.store.orders.lines(["order-2", "order-3"]).values()
@@ -431,7 +435,8 @@ TOUCHES: dict[str, Callable[[Works, Task], object]] = {
         "task.elapseditem.add", {"TASKID": task.id, "ARFIELDS": {"SECONDS": 600}}, user_id=task.responsible
     ),
 }
-NOTES = {"begun": "it is begun", "in a flow": "it belongs to a flow"}
+NOTES = dict.fromkeys(("begun", "begun and given away", "with time noted"), "it is begun")
+NOTES |= {"in a flow": "it belongs to a flow"}
 
 
 LONG = ("discussed", "renamed", "in a flow")
@@ -665,3 +670,47 @@ def test_other_work_of_who_is_to_be_planned_without_is_named(works: Works, peopl
     (warning,) = run(works, dry_run=True, without="Первый", since=at(24), until=at(25)).warnings[1:]
     assert f"Иван Первый has other work, too, that is not of orders from 1C and stays: #{after}" == warning
     assert [] == [text for text in run(works, dry_run=True).warnings if f"#{before}" in text]
+
+
+@pytest.mark.parametrize(("day", "is_named"), [(24, False), (26, True)])
+def test_other_work_that_lies_behind_the_days_is_not_named(
+    day: int, is_named: bool, works: Works, people: dict[str, int]
+) -> None:
+    """Whoever is there again then does it."""
+    begins, ends = at(26, 9), at(26, 10)
+    own = {"responsible": people["Третий"], "creator": 1, "time_estimate": 3600, "start_plan": begins, "end_plan": ends}
+    task = works.portal.add_task("Отчёт", **own).id
+    works.clock.now = at(23, 8)
+    named = run(works, dry_run=True, without="Третий", since=at(day), until=at(day + 1)).warnings[1:]
+    text = f"Иван Третий has other work, too, that is not of orders from 1C and stays: #{task}"
+    assert [text] * is_named == [*named]
+
+
+@pytest.mark.parametrize("cause", ["rate", "norm", "break", "absence"])
+def test_what_takes_odd_seconds_is_planned_to_the_minute(cause: str, works: Works, people: dict[str, int]) -> None:
+    """The portal cuts seconds: a plan that had some would look as if somebody had moved it, and never move again."""
+    own: dict[str, Any] = {"norms": {"раскрой": Fraction(107, 100)}} if cause == "norm" else {}
+    start = at(23, 10) + timedelta(seconds=10)
+    away = start, start + timedelta(minutes=30, seconds=19)
+    if cause == "rate":
+        works.people = PeopleFile({id_: PersonTerms(rate=Fraction(7, 10)) for id_ in people.values()})
+    elif cause == "break":
+        works.portal.schedules[1]["SHIFTS"][0]["BREAK_DURATION"] = 3571
+    elif cause == "absence":
+        for id_ in people.values():
+            works.portal.add_meeting(id_, *away, accessibility="absent")
+    own = {"route": ROUTE} | own
+    (sent,) = works.assign(order([("Раскрой", 305)], id="order-1", number="1"), **own)
+    (task,) = sent.tasks
+    assert task.task_id is not None
+    ready = {"rate": at(23, 17, 16), "norm": at(23, 15, 27), "break": at(23, 15, 5), "absence": at(23, 15, 36)}
+    assert (ready[cause], ready[cause]) == (task.end, places(works)[task.task_id][2])
+    own["people"] = works.people
+    with works.tools() as tools:
+        (standing,) = orders.list_orders(tools, rules(**own)).orders
+    assert (False, ready[cause]) == (standing.lines[0].is_moved_by_hand, standing.finish)
+    works.clock.now = at(23, 8)
+    works.portal.add_absence(task.responsible[0], date(2026, 11, 23), date(2026, 11, 24))  # type: ignore[index]
+    with works.tools() as tools:
+        result = replan.write(tools, rules(**own), Request(), None, None)
+    assert [(task.task_id, "away", "moved")] == moves(result)

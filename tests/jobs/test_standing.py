@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import pytest
 
 from b24tools.assignment.standing import HoldUp, Standings, read_standings
+from b24tools.render.orders import describe_hold_up, describe_line
 from tests.support.crash import killed_at
 from tests.support.orders import MOSCOW, Works, order, rules
 
@@ -108,6 +109,30 @@ def test_whoever_is_ill_or_gone_holds_it_up(works: Works, people: dict[str, int]
     assert ("late", "away") == (shown(works)["1"][0], (shown(works)["1"][3] or away).reason)
     works.portal.users[people["Раскрой"]].active = False
     assert "gone" == (shown(works)["1"][3] or away).reason
+
+
+def test_absences_that_meet_or_overlap_are_one(works: Works, people: dict[str, int]) -> None:
+    """A sick leave is extended by a second one; the last day of all is named, to the hour where it ends within it."""
+    send(works, 1, ("Раскрой", 240), wanted=at(24))
+    days = [(date(2026, 11, 23), date(2026, 11, 24)), (date(2026, 11, 24), date(2026, 11, 25)), (at(26), at(26, 12))]
+    until: list[tuple[date, time | None]] = [
+        (date(2026, 11, 24), None),
+        (date(2026, 11, 25), None),
+        (date(2026, 11, 26), time(12)),
+    ]
+    words = ["24.11", "25.11", "26.11 12:00"]
+    for absence, end, text in zip(days, until, words, strict=True):
+        works.portal.add_absence(people["Раскрой"], *absence)
+        now = standings(works)
+        assert HoldUp("Раскрой", "Иван Раскрой", "away", *end) == now.orders[0].holds_up
+        told = describe_hold_up(now.orders[0].holds_up, date(2026, 11, 23))
+        assert f"Раскрой - Иван Раскрой is away until {text}" == told
+        (line,) = now.orders[0].lines
+        assert (f"not begun, away until {text}", "yellow") == describe_line(line, MOSCOW, at(23, 9))
+    assert [(at(23), at(26, 12))] == [(one.start, one.end) for one in now.portal.absences[people["Раскрой"]]]
+    (sent,) = works.assign(order([("Раскрой", 240)], id="order-2", number="2", wanted=at(24)))
+    assert sent.promise is not None and sent.promise.bottleneck is not None
+    assert (date(2026, 11, 26), time(12)) == (sent.promise.bottleneck.away_until, sent.promise.bottleneck.away_time)
 
 
 def test_a_wait_for_the_person_holds_up_more_than_short_work(works: Works, people: dict[str, int]) -> None:
@@ -223,6 +248,27 @@ def test_a_delay_behind_an_absence_is_the_absence(works: Works, people: dict[str
     assert expected | {"2": ("late", 0, datetime(2026, 12, 14, 18, tzinfo=MOSCOW), away)} == shown(works)
     works.portal.absences.clear()
     assert HoldUp("Раскрой", "Иван Раскрой", "busy") == shown(works)["2"][3]
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "reason"),
+    [
+        (at(26, 9, 30), at(26, 10, 30), "behind"),
+        (at(26, 9, 30), datetime(2026, 12, 12, tzinfo=MOSCOW), "away"),
+        (at(23, 10), at(26, 10, 30), "away"),
+    ],
+    ids=["a visit to the doctor", "for long from now on", "under the plan"],
+)
+def test_a_short_absence_long_after_the_plan_is_not_what_holds_it_up(
+    begins: datetime, ends: datetime, reason: str, works: Works, people: dict[str, int]
+) -> None:
+    """Whoever should have been done on Monday is away on Thursday at ten."""
+    send(works, 1, ("Раскрой", 120), wanted=at(23))
+    works.clock.now = at(26, 10)
+    works.portal.add_absence(people["Раскрой"], begins, ends)
+    held = shown(works)["1"][3]
+    assert held is not None
+    assert reason == held.reason
 
 
 def test_what_waits_has_its_own_delay_too(works: Works, people: dict[str, int]) -> None:

@@ -266,21 +266,32 @@ def test_a_closing_of_the_chosen_person_and_a_longer_plan_differ_from_the_decisi
 
 
 def test_a_task_that_was_moved_by_hand_or_deleted_is_told(works: Works) -> None:
-    """As `orders` saw it; once another day has made it news, until it is sent or moved anew."""
+    """As `orders` saw it, and when it did: also where the order is ready on the same day, which is no news."""
     (cutter,) = shop(works, "Первый")
+    handle = works.portal.handle
+
+    def handle_slowly(*args: Any, **more: Any) -> Any:  # the decision is noted after the portal was read
+        works.clock.now += timedelta(seconds=5)
+        return handle(*args, **more)
+
+    works.portal.handle = handle_slowly  # type: ignore[method-assign]
     task = given(works).task_id or 0
+    works.portal.handle = handle  # type: ignore[method-assign]
     look_at_orders(works)
-    fields = {"START_DATE_PLAN": at(24, 10).isoformat(), "END_DATE_PLAN": at(24, 11).isoformat()}
-    works.portal.act("tasks.task.update", {"taskId": task, "fields": fields}, user_id=1)
-    look_at_orders(works)
-    now = {"responsible": {"id": cutter, "name": "Иван Первый"}, "start": "2026-11-24T10:00:00+03:00"}
-    now |= {"finish": "2026-11-24T11:00:00+03:00", "closed_at": None, "deleted": False}
-    said = "By now it is Иван Первый's, from 24.11 10:00 to 24.11 11:00, as `orders` saw on 23.11 07:02."
-    assert (now, [said]) == find_now(works, task)
+    assert (None, []) == find_now(works, task)
+    now = {"responsible": {"id": cutter, "name": "Иван Первый"}, "closed_at": None, "deleted": False}
+    for number, (day, hour) in enumerate([(23, 15), (24, 10), (24, 11)]):
+        fields = {"START_DATE_PLAN": at(day, hour).isoformat(), "END_DATE_PLAN": at(day, hour + 1).isoformat()}
+        works.portal.act("tasks.task.update", {"taskId": task, "fields": fields}, user_id=1)
+        look_at_orders(works)
+        look_at_orders(works)
+        now |= {"start": f"2026-11-{day}T{hour}:00:00+03:00", "finish": f"2026-11-{day}T{hour + 1}:00:00+03:00"}
+        said = f"from {day}.11 {hour}:00 to {day}.11 {hour + 1}:00, as `orders` saw on 23.11 07:0{2 * number + 2}."
+        assert (now, [f"By now it is Иван Первый's, {said}"]) == find_now(works, task)
     works.portal.act("tasks.task.delete", {"taskId": task}, user_id=1)
     look_at_orders(works)
     now |= {"start": "2026-11-23T09:00:00+03:00", "finish": "2026-11-23T10:00:00+03:00", "deleted": True}
-    assert (now, ["By now it is not on the portal any more, as `orders` saw on 23.11 07:03."]) == find_now(works, task)
+    assert (now, ["By now it is not on the portal any more, as `orders` saw on 23.11 07:08."]) == find_now(works, task)
     assert (None, []) == find_now(works, task, opted_out=cutter)
 
 

@@ -18,6 +18,8 @@ from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.sandbox.records import Task
 from b24tools.sandbox.state import Portal
+from b24tools.scheduling.calendar import DAY_OFF
+from b24tools.scheduling.calendar_file import OwnDays
 from b24tools.scheduling.lane import Slot
 from tests.support.minute_plant import (
     DAY,
@@ -96,6 +98,7 @@ class LivingPlant:
         self.away: dict[int, list[tuple[int, int]]] = {id_: [] for id_ in self.people}
         self.sent: dict[str, Sent] = {}
         self.by_hand: set[int] = set()  # tasks that people have moved or given to others
+        self.put_at: dict[int, tuple[Any, Any]] = {}  # the plans that people have made, until another one is written
         self.log: list[str] = []
 
     # what there is
@@ -111,7 +114,7 @@ class LivingPlant:
 
     @property
     def rules(self) -> Any:
-        return rules(route=self.route)
+        return rules(route=self.route, own=OwnDays({_day(number): DAY_OFF for number in self.shift.days_off}))
 
     def keys(self) -> dict[str, Task]:
         """The tasks of orders on the portal, by key."""
@@ -143,6 +146,7 @@ class LivingPlant:
                 minute(task.closed_at),
                 ours=(task.xml_id or "").startswith("1c:"),
                 is_abandoned=not self.portal.users[task.responsible].active,
+                by_hand=self.put_at.get(task.id) == (task.start_plan, task.end_plan),
             )
             for task in self.portal.tasks
         }
@@ -164,7 +168,9 @@ class LivingPlant:
             if wanted is not None:
                 late_from = (minute(wanted) or 0) + (DAY if sent.order.wanted_is_day else 0)
             is_ended = sent.order.done or sent.order.cancelled
-            plant_orders[id_] = PlantOrder(tuple(lines), late_from, is_ended, sent.order.cancelled, sent.promised)
+            accepted = minute(sent.order.accepted) or 0
+            known = is_ended, sent.order.cancelled, sent.promised, accepted
+            plant_orders[id_] = PlantOrder(tuple(lines), late_from, *known)
         away = {person: spans for person, spans in self.away.items()}
         return MinutePlant(self.shift, away, self.now, STEP, tasks.values(), plant_orders)
 
@@ -179,19 +185,22 @@ class LivingPlant:
         """Let time pass."""
         self.clock.now += minutes * MINUTE
 
-    def live(self, days: int, events: int, orders_at_first: int) -> None:
+    def live(self, **measures: int) -> None:
         """Live for some days; after each compare. The data folder is opened once, for all runs of the program."""
         with self.works.tools() as tools:
             self.tools = replace(tools, lock=nullcontext())
-            self._live(days, events, orders_at_first)
+            self._live(**measures)
 
-    def _live(self, days: int, events: int, orders_at_first: int) -> None:
+    def _live(self, days: int, events: int, orders_at_first: int, days_off: int = 0) -> None:
         for _number in range(orders_at_first):
             self.new_order()
             self.go_on(1)
         self.compare()
         for day in range(days):
             self.clock.now = max(self.clock.now, at(day * DAY + 7 * 60 - self.chance.choice((0, 0, 30))))
+            for _number in range(days_off):
+                self.declare_day_off(self.chance.randint(day, day + 3))
+                self.compare()
             if self.chance.random() < 0.5:
                 self.replan()
             moments = sorted(self.chance.sample(range(day * DAY + 7 * 60 + 15, day * DAY + 19 * 60), events))
@@ -200,6 +209,11 @@ class LivingPlant:
                 self.happen()
             self.go_on(1)
             self.compare()
+
+    def declare_day_off(self, day: int) -> None:
+        """Nobody works on that day, whatever is planned there."""
+        self.say(f"day {day} is a day off")
+        self.shift = replace(self.shift, days_off=self.shift.days_off | {day})
 
     def happen(self) -> None:
         """One thing happens."""
@@ -264,7 +278,8 @@ class LivingPlant:
         """Send an order, and compare what is answered with the model after it."""
         flags = ", cancelled" * sent.cancelled + ", done" * sent.done
         lines = [(line.position, line.minutes, line.stage) for line in sent.lines]
-        self.say(f"send {sent.id}, wanted {minute(sent.wanted)}{flags}: {lines}")
+        accepted = minute(sent.accepted)
+        self.say(f"send {sent.id}, wanted {minute(sent.wanted)}, accepted {accepted}{flags}: {lines}")
         known = self.sent.setdefault(sent.id, Sent(sent))
         known.ever_cancelled |= known.order.cancelled or sent.cancelled
         before = {key: task.id for key, task in self.keys().items()}
@@ -302,13 +317,15 @@ class LivingPlant:
         if sent is None:
             return
         lines, changes = list(sent.order.lines), {}
-        match self.chance.choice(("minutes", "wanted", "more", "less")):
+        match self.chance.choice(("minutes", "wanted", "more", "less", "accepted")):
             case "minutes":
                 number = self.chance.randrange(len(lines))
                 minutes = self.chance.choice((30, 120, 600))
                 lines[number] = lines[number].model_copy(update={"minutes": minutes})
             case "wanted":
                 changes = {"wanted": self.wanted()}
+            case "accepted":
+                changes = {"accepted": at(self.now + self.chance.randint(-DAY, 4 * DAY))}
             case "more":
                 lines += self.lines(1)
             case "less":
@@ -399,6 +416,7 @@ class LivingPlant:
         fields = {"START_DATE_PLAN": at(start).isoformat(), "END_DATE_PLAN": at(start + length).isoformat()}
         self.by_hand.add(task.id)
         self.act("update", task, 1, fields=fields)
+        self.put_at[task.id] = task.start_plan, task.end_plan
 
     def defer_or_delete(self) -> None:
         """Somebody puts a task off, or deletes it."""

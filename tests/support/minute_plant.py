@@ -19,25 +19,26 @@ UNKNOWN_ESTIMATE = 60
 
 @dataclass(frozen=True)
 class Shift:
-    """The hours of all working days, and their weekdays, Monday is 0; the break lies in the middle."""
+    """The hours of all working days, their weekdays, Monday is 0, and days off; the break lies in the middle."""
 
     start: int
     end: int
     pause: int
     weekdays: frozenset[int]
+    days_off: frozenset[int] = frozenset()
 
     @cached_property
     def minutes(self) -> list[int]:
         """Every working minute up to the horizon; the first day is a Monday."""
         pause = (self.start + self.end - self.pause) // 2
         of_day = [minute for minute in range(self.start, self.end) if not pause <= minute < pause + self.pause]
-        days = [day for day in range(HORIZON_DAYS) if day % 7 in self.weekdays]
+        days = [day for day in range(HORIZON_DAYS) if day % 7 in self.weekdays and day not in self.days_off]
         return [day * DAY + minute for day in days for minute in of_day]
 
 
 @dataclass(frozen=True)
 class PlantTask:
-    """A task as the portal shows it. `ours`: its plan is a slot."""
+    """A task as the portal shows it. `ours`: its plan is a slot; `by_hand`: people have set it otherwise."""
 
     id: int
     person: int
@@ -50,6 +51,7 @@ class PlantTask:
     closed_at: int | None = None
     ours: bool = False
     is_abandoned: bool = False  # its person has left
+    by_hand: bool = False
 
     @property
     def is_laid(self) -> bool:
@@ -66,6 +68,7 @@ class PlantOrder:
     is_ended: bool = False  # 1C says so
     is_cancelled: bool = False
     promised: int | None = None  # the day first promised
+    accepted: int = 0  # nothing of it begins before
 
 
 @dataclass(frozen=True)
@@ -118,8 +121,9 @@ class Lane:
             elif is_over or started:
                 slots.append((held, self._since(task), self.left(task), task))
             elif slot:
-                own, usual = (_count(minutes, *slot) for minutes in (self.mine, self.usual))
-                length = min(max(own, usual), self.left(task))
+                length = self.left(task)
+                if task.by_hand:
+                    length = min(max(_count(minutes, *slot) for minutes in (self.mine, self.usual)), length)
                 slots.append((max(held, self.place(slot[0])), self._since(task), length, task))
             else:
                 rest.append((max(held, self.place(task.start or 0)), task.id, self.left(task), task))
@@ -221,18 +225,18 @@ class MinutePlant:
         return self.lanes[task.person].ends[task.id] if task.is_laid else None
 
     def _let_wait(self, order: PlantOrder) -> int:
-        """Hold what is planned before the end of an operation of a lower stage; how many are held anew."""
+        """Hold what is planned before a lower stage ends, or its order is accepted; how many are held anew."""
         count = 0
         for task, stage in order.lines:
-            if task is None or stage is None or task.status == IN_PROGRESS or not task.is_laid:
+            if task is None or task.status == IN_PROGRESS or not task.is_laid:
                 continue
             before = [
                 self.end_of(other) or 0
                 for other, place in order.lines
-                if other and other.is_laid and place is not None and place < stage
+                if other and other.is_laid and None not in (place, stage) and place < stage
             ]
-            lane, until = self.lanes[task.person], max(before, default=0)
-            if task.start is not None and task.start >= until:
+            lane, until = self.lanes[task.person], max([*before, order.accepted])
+            if until <= self.now or (task.start is not None and task.start >= until):
                 until = 0
             if lane.held.get(task.id, 0) != until:
                 lane.held[task.id] = until

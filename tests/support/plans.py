@@ -47,10 +47,11 @@ def line(
 ) -> LineStanding:
     """A line with its task; the plan is the span it has now."""
     start, end = span or (None, None)
+    begun_at = None if status == Status.PENDING else start
     values = {"responsible_id": who.id if who else 0, "start": start, "end": end}
     task = Task(
         task_id, status, title=f"{position}: 1", xml_id="", group_id=1, created_by=1, created_at=None, changed_at=None,
-        deadline=None, estimate_s=3600, spent_s=0, date_start=start, closed_at=closed_at, **values,
+        deadline=None, estimate_s=3600, spent_s=0, date_start=begun_at, closed_at=closed_at, **values,
     )  # fmt: skip
     row = LedgerTask(
         f"k{task_id}", order_id, task_id, position, task.title, "done", task_id, department_id=2, deadline=None,

@@ -223,7 +223,9 @@ def test_a_row_too_wide_for_a_terminal_is_a_paragraph() -> None:
 
 
 def test_the_json_of_an_order() -> None:
-    """Times in the configured zone, pairs as objects, errors with their mend."""
+    """Times in the configured zone, pairs as objects, errors with their mend; when a task will be ready, as in text."""
+    (late,) = next(one for one in assign.data(ORDERS, MOSCOW) if one["order"]["number"] == "3")["tasks"]
+    assert ("2026-11-23T12:40:00+03:00", "2026-11-23T17:00:00+03:00") == (late["end"], late["ready"])
     data = assign.data(ORDERS[:1], MOSCOW)[0]
     assert {
         "position": "Водитель",
@@ -234,6 +236,7 @@ def test_the_json_of_an_order() -> None:
         "department": {"id": 9, "name": "Сварщик"},
         "start": None,
         "end": None,
+        "ready": None,
         "deadline": None,
         "estimate_s": 13_200,
         "files": ["чертёж.pdf"],

@@ -24,6 +24,7 @@ def _work(chance: random.Random, number: int) -> OpenTask:
     end = start + timedelta(minutes=30 * chance.randrange(1, 20))
     left_s = chance.randrange(300, 20_000, 300)
     task = OpenTask(number, 1, left_s, start, end, ours=chance.random() < 0.7, begun=chance.random() < 0.1)
+    task = replace(task, by_hand=chance.random() < 0.5)
     waits_until = start + timedelta(hours=chance.randrange(1, 30))
     return replace(task, not_before=waits_until) if chance.random() < 0.1 else task
 

@@ -259,6 +259,43 @@ def test_no_order_is_given_the_day_of_another_that_is_as_important() -> None:
     ]
 
 
+def crowd(seed: int) -> Plant:
+    """Orders with and without priority; one of six people falls ill on Wednesday, and somebody has overdue work."""
+    chance = random.Random(seed)
+    workers = [Worker(number, f"#{number}") for number in range(1, 7)]
+    workload = Workload(CALENDAR, NOW, workers, [], STEP_S)
+    ill, absence = chance.randint(1, 6), (at(4), at(6))
+    tasks = [OpenTask(1, chance.randint(1, 3), 8 * HOUR_S, begun=True)]
+    orders = []
+    for number in range(1, 15):
+        ends: datetime | None = None
+        operations: list[Operation] = []
+        for stage, people in enumerate(((1, 2, 3), (4, 5, 6), (1, 2, 3))[: chance.randint(1, 3)]):
+            length_s = chance.randrange(1, 20) * 1800
+            choice = workload.choose(people, length_s, ends)
+            ends = choice.finish
+            task = OpenTask(10 * number + stage, choice.responsible_id, length_s, choice.start, ends, ours=True)
+            is_under = task.responsible_id == ill and choice.start < absence[1] and absence[0] < ends
+            operations.append(Operation(task, stage, people, True, AWAY if is_under else ""))
+        wanted, priority = at(chance.randint(3, 9)), chance.choice((1, inf))
+        orders.append(OpenOrder(str(number), (priority, wanted, number), wanted, tuple(operations), priority=priority))
+        tasks += [operation.task for operation in operations]
+    workers = [replace(worker, absences=(absence,)) if worker.id == ill else worker for worker in workers]
+    return Plant(workers, tasks, orders)
+
+
+# 3: what lies under the absence is also in the way; 7290: and that is an exchange; else exchanges that are left out
+@pytest.mark.parametrize("seed", [3, 180, 1699, 2670, 7290])
+def test_what_is_left_out_leaves_nothing_to_do(seed: int) -> None:
+    """All that lies under the absence moves, for that reason, whatever else would push it; and once more nothing."""
+    plant = crowd(seed)
+    plan = plant.plan()
+    away = {op.id for order in plant.orders for op in order.operations if op.cause}
+    reasons = {move.before.id: move.cause for move in plan.moves}
+    assert {id_: AWAY for id_ in away - plan.unmoved} == {id_: reasons.get(id_) for id_ in away - plan.unmoved}
+    assert () == plant.moved(plan.moves).plan().moves
+
+
 @pytest.mark.parametrize("seed", [*range(PLANTS), 111, 194])
 def test_moves_that_help_an_order_take_less_from_others(seed: int) -> None:
     """Where nothing has to move, late orders win days, all together; and the next night does not undo it."""

@@ -136,14 +136,18 @@ def test_what_serve_leaves_open_goes_from_one_user_to_the_next(tmp_path: Path) -
 
 
 def test_open_orders_without_stages_of_their_own_wait_for_nothing(store: Store) -> None:
-    """Zeros are what 1C sends of stages that nobody filled in; all count where there is a route."""
+    """Or for the day they are accepted. Zeros are stages that nobody filled in; all count where there is a route."""
     stages = {"a": (None, 1), "b": (None, None), "c": (0, 0), "d": (2, 1)}
     for order_id, two in stages.items():
         store.orders.save(order_id, order_id, NOW)
         store.orders.save_lines(line(f"{order_id}{at}", order_id=order_id, stage=stage) for at, stage in enumerate(two))
+    for order_id, hours in (("e", 1), ("f", -1)):
+        store.orders.save(order_id, order_id, NOW)
+        values = {"accepted": (NOW + timedelta(hours=hours)).isoformat()}
+        store.orders.save_lines([line(f"{order_id}0", order_id=order_id, sent_values=values)])
     store.orders.save_standings({"d": ({}, True)}, NOW)
-    assert (["a"], ["a", "b"]) == (store.orders.open_ids(()), store.orders.open_ids({"b", "d"}))
-    assert ["a", "b", "c"] == store.orders.open_ids()
+    assert (["a", "e"], ["a", "b", "e"]) == (store.orders.open_ids(NOW, ()), store.orders.open_ids(NOW, {"b", "d"}))
+    assert ["a", "b", "c", "e", "f"] == store.orders.open_ids(NOW)
 
 
 def test_the_last_assignment_of_each_person_is_known(store: Store) -> None:

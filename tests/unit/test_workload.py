@@ -17,7 +17,7 @@ from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from b24tools.scheduling import portal_hours
-from b24tools.scheduling.calendar import DAY_OFF, NoWorkingTime, Timeline, WorkCalendar
+from b24tools.scheduling.calendar import DAY_OFF, DayRule, NoWorkingTime, Shift, Timeline, WorkCalendar
 from b24tools.scheduling.lane import Candidate, OpenTask, StagedTask, Worker
 from b24tools.scheduling.tender import Choice
 from b24tools.scheduling.workload import Workload, remaining_s
@@ -38,6 +38,11 @@ def at(text: str) -> datetime:
 def task(number: int, person: int, hours: float, start: str = "", end: str = "", ours: bool = False) -> OpenTask:
     """An open task with so many hours left."""
     return OpenTask(number, person, round(hours * HOUR), at(start) if start else None, at(end) if end else None, ours)
+
+
+def put(*place: Any) -> OpenTask:
+    """A task of ours whose slot somebody has set by hand."""
+    return replace(task(*place, ours=True), by_hand=True)
 
 
 def load(*tasks: OpenTask, people: int = 1, now: str = "08:00", **of_all: Any) -> Workload:
@@ -194,7 +199,7 @@ def test_operations_wait_for_those_of_lower_stages_over_all_orders() -> None:
     ]
     workload = load(*tasks, people=3)
     workload.let_wait(orders)
-    finishes = [ends(workload, task_id, person=person)[0] for order in orders for _stage, person, task_id in order]
+    finishes = [ends(workload, task_id, person=person)[0] for order in orders for _, person, task_id, _ in order]
     assert ["23 11:00", "23 13:00", "23 16:00", "23 17:00", "23 10:00"] == finishes
 
 
@@ -202,18 +207,31 @@ def test_a_slot_laid_around_an_absence_or_outside_working_hours_loses_nothing() 
     """It was planned so, or moved there by hand: then it is done when it says."""
     ill = ((at("24T00:00"), at("25T00:00")),)
     around = task(1, 1, 10, "23T16:00", "26T09:00", ours=True)
-    sunday = task(2, 1, 5, "29T10:00", "29T15:00", ours=True)
+    sunday = put(2, 1, 5, "29T10:00", "29T15:00")
     workload = load(around, sunday, absences=ill)
     assert ["25 18:00", "29 15:00"] == ends(workload, 1, 2)
     assert () == workload.lost_under_absences(1, 1)
 
 
+def test_a_slot_as_it_was_written_stands_for_the_work_left_whatever_the_calendar_has_become() -> None:
+    """Tuesday is a day off by now, and Wednesday ends at one: what was planned then pushes what comes after it."""
+    days = {date(2026, 11, 24): DAY_OFF, date(2026, 11, 25): DayRule(shifts=(Shift(frozenset(), 9 * HOUR, 13 * HOUR),))}
+    tasks = [task(n, 1, 8, f"{n + 22}T09:00", f"{n + 22}T18:00", ours=True) for n in (1, 2, 3)]
+    workload = Workload(replace(CALENDAR, days=days), at("08:00"), [Worker(1, "#1")], tasks, STEP)
+    assert ["23 18:00", "26 13:00", "27 13:00"] == ends(workload, 1, 2, 3)
+    person = workload.load(1, 5)
+    assert (24 * HOUR, [8, 0, 4, 8, 4]) == (person.open_s, [day.busy_s // HOUR for day in person.days])
+    by_hand = [replace(job, by_hand=True) for job in tasks]
+    workload = Workload(replace(CALENDAR, days=days), at("08:00"), [Worker(1, "#1")], by_hand, STEP)
+    assert (["23 18:00", "24 18:00", "25 18:00"], 12 * HOUR) == (ends(workload, 1, 2, 3), workload.load(1, 5).open_s)
+
+
 def test_a_slot_outside_working_hours_stays_unless_it_waits_for_an_operation() -> None:
     """It meets no other work, however long that is; an operation that ends later makes it work like any other."""
-    sunday = task(2, 1, 5, "29T10:00", "29T15:00", ours=True)
+    sunday = put(2, 1, 5, "29T10:00", "29T15:00")
     before = task(1, 1, 8, "27T14:00", "30T13:00", ours=True)
     assert ["30 13:00", "29 15:00"] == ends(load(before, sunday), 1, 2)
-    late = task(3, 1, 44, "23T10:00", "30T13:00", ours=True)
+    late = put(3, 1, 44, "23T10:00", "30T13:00")
     assert ["30 13:00", "29 15:00"] == ends(load(late, sunday), 3, 2)
     workload = load(sunday)
     assert workload.hold(1, 2, at("30T10:00")) and ["30 16:00"] == ends(workload, 2)
@@ -327,9 +345,9 @@ def test_two_lines_of_one_position_go_to_two_people() -> None:
     assert offered(workload, 1) == ("23 14:00", "23 14:00", "23 15:00")
 
 
-@pytest.mark.parametrize(("rate", "own_s"), [("1", 3600), ("0.5", 7200), ("0.7", 5143), ("0.6", 6000), ("1.6", 2250)])
+@pytest.mark.parametrize(("rate", "own_s"), [("1", 3600), ("0.5", 7200), ("0.7", 5160), ("0.6", 6000), ("1.6", 2280)])
 def test_work_takes_a_person_as_long_as_the_rate_says(rate: str, own_s: int) -> None:
-    """In whole seconds, rounded up, and never for want of a place behind the point."""
+    """In whole minutes, rounded up, and never for want of a place behind the point."""
     workload = Workload(CALENDAR, at("08:00"), [Worker(1, "A", rate=Fraction(rate))], [], STEP)
     assert timedelta(seconds=own_s) == workload.choose([1], HOUR).finish - at("09:00")
     assert own_s == workload.load(1, 1).open_s
@@ -450,7 +468,7 @@ def test_a_slot_longer_than_its_work_takes_no_more_than_that_and_no_other_slot()
 
 def test_a_slot_made_shorter_than_its_work_counts_as_long_as_it_is_until_it_begins() -> None:
     """Loads, open work and what a task takes agree at any moment; so do they of work outside the hours."""
-    short, outside = task(1, 1, 4, "10:00", "11:00", ours=True), task(2, 1, 2, "19:00", "21:00", ours=True)
+    short, outside = put(1, 1, 4, "10:00", "11:00"), put(2, 1, 2, "19:00", "21:00")
     for now, taken in (("09:00", [HOUR, 0]), ("10:30", [4 * HOUR, 0])):
         workload = load(short, outside, now=now)
         person = workload.load(1, 30)
@@ -549,7 +567,8 @@ class SlowWorkload:
                 own = self.minutes(person, first, last)
                 if own > left:  # the rest of the slot stays closed to other slots
                     self.shown[person] += range(first, last)
-                left = min(max(own, sum(self.shared[person][first:last])), left)
+                if job.by_hand:
+                    left = min(max(own, sum(self.shared[person][first:last])), left)
             is_pushed = self.minutes(person, start, behind) > 0
             is_held = job.not_before is not None and self.minutes(person, 0, minute(job.not_before)) > 0
             is_too_soon = job.not_before is not None and job.not_before > max(job.start or MONDAY, MONDAY)
@@ -632,6 +651,7 @@ def open_tasks(draw: Any) -> list[OpenTask]:
                 ours=draw(st.booleans()),
                 begun=draw(st.integers(0, 4)) == 0,
                 not_before=None if held is None else MONDAY + held * MINUTE,
+                by_hand=draw(st.booleans()),
             )
         )
     return result

@@ -88,6 +88,16 @@ def people_by_surname(*masks: str) -> Query[list[Person]]:
     return _people({"LAST_NAME": list(masks) if len(masks) > 1 else masks[0], "ACTIVE": "Y"})
 
 
+def fetch_people_by_surname(client: Client, masks: Sequence[str]) -> list[Person]:
+    """Read all pages of `people_by_surname`: nearly always that is one."""
+    query = people_by_surname(*masks)
+    people = client.ask(query)
+    if len(people) >= PAGE:
+        rest = client.pages(USERS, query.params, after=people[-1].id)
+        people += [person for rows in rest for person in read_people(rows)]
+    return people
+
+
 def _people(conditions: Mapping[str, Any], *more: str) -> Query[list[Person]]:
     order = {"sort": "ID", "order": "ASC", "start": -1}
     return Query("user.get", {"FILTER": conditions, "select": [*PEOPLE_SELECT, *more], **order}, read_people)

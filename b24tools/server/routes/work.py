@@ -39,7 +39,10 @@ def add_routes(api: FastAPI, services: Services) -> None:
     def get_load(
         request: Request,
         look: PageLook,
-        department: Annotated[str, Query(description="A department with all below, or a person, by name or id.")] = "",
+        department: Annotated[
+            str,
+            Query(description="A department with all below, or a person, by name or id; #17 is a person in any case."),
+        ] = "",
         weeks: Annotated[
             int | None, Query(ge=1, le=MOST_WEEKS, description="How many weeks from today on; 2, on the page 4.")
         ] = None,
