@@ -37,7 +37,7 @@ from b24tools.core.timestamps import to_text
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, WorkCalendar
 from b24tools.scheduling.lane import StagedTask
 from b24tools.scheduling.workload import Workload
-from b24tools.store.orders import ENDED_CANCELLED, LedgerTask, OrderRow
+from b24tools.store.orders import ENDED_CANCELLED, LedgerTask, OrderRow, OurTask
 
 MIDNIGHT = timedelta(microseconds=1)  # an end at 00:00 belongs to the day before
 
@@ -214,6 +214,8 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
         for id_, order in wanted.items()
     }
     read = {id_: [line for line in lines if not line.is_dropped] for id_, lines in read.items()}
+    unnoted = [(line.task, line.row) for own in read.values() for line in own if line.task and line.is_write_unnoted]
+    ours |= {task.id: OurTask(row.position, row.start, row.end) for task, row in unnoted}
 
     def lay(portal: PortalState) -> tuple[Workload, dict[str, list[LineStanding]]]:
         laid = workload_of(people.values(), portal, company, rules, calendar, now, our_tasks=ours, last_assigned={})

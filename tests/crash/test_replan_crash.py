@@ -15,6 +15,8 @@ from b24tools.core import errors
 from b24tools.jobs import orders, replan, why
 from b24tools.jobs.replan import Replan, Request
 from b24tools.render.orders import describe_line
+from b24tools.scheduling.calendar import DAY_OFF
+from b24tools.scheduling.calendar_file import OwnDays
 from tests.support.crash import killed_at, new_works
 from tests.support.orders import MOSCOW, Works, order, rules
 
@@ -148,10 +150,10 @@ def notes(works: Works, number: int) -> list[tuple[str, str, tuple[tuple[str, st
     return [(entry.command, entry.outcome, entry.lines) for entry in entries if entry.command == "replan"]
 
 
-def stands(works: Works) -> list[tuple[Any, ...]]:
+def stands(works: Works, **said: Any) -> list[tuple[Any, ...]]:
     """How the orders stand, with what is said of their lines, and when that was news."""
     with works.tools() as tools:
-        listing = orders.list_orders(tools, rules())
+        listing = orders.list_orders(tools, rules(**said))
     return [
         (
             order.row.number,
@@ -186,6 +188,16 @@ def test_nobody_is_blamed_for_what_a_run_has_moved_that_was_killed(tmp_path: Pat
     works.clock.now += timedelta(seconds=90)
     assert [] == run(works).planned
     assert after == stands(works)
+
+
+def test_what_was_moved_without_a_word_keeps_its_work_over_a_day_off(tmp_path: Path) -> None:
+    """One that is declared now: the slots that lie there are as b24tools wrote them."""
+    off = {"own": OwnDays({date(2026, 11, 24): DAY_OFF})}
+    whole, works = (prepared(tmp_path / name)[0] for name in ("whole", "cut"))
+    run(whole)
+    with killed_at(works.portal, REQUESTS, executed=True):
+        run(works)
+    assert stands(whole, **off) == stands(works, **off)
 
 
 def test_what_was_cut_moves_for_the_reason_that_it_still_has(tmp_path: Path) -> None:
