@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from enum import Enum
 from typing import Any
@@ -183,6 +183,18 @@ def decide(row: LedgerTask | None, task: Task | None, *, compare: bool = False, 
     else:
         shown = Shown.ITS_TASK
     return TABLE[state][shown]
+
+
+def see_change(row: LedgerTask, task: Task | None) -> LedgerTask:
+    """Read a row as a task shows it after a change of ours that was not answered yet: nobody moved it by hand."""
+    fields = row.sent_values.get("under_way") if row.writing_since else None
+    if task is None or not fields:
+        return row
+    start, end = (
+        from_text(fields[name]) if fields.get(name) else noted
+        for name, noted in (("START_DATE_PLAN", row.start), ("END_DATE_PLAN", row.end))
+    )
+    return replace(row, start=start, end=end) if (task.start, task.end) == (start, end) else row
 
 
 def is_under_way(row: LedgerTask, now: datetime) -> bool:

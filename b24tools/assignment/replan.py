@@ -17,7 +17,7 @@ from math import inf
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from b24tools.scheduling.calendar import NoWorkingTime, Timeline, WorkCalendar
+from b24tools.scheduling.calendar import NoWorkingTime, WorkCalendar
 from b24tools.scheduling.lane import OpenTask, StagedTask, Worker
 from b24tools.scheduling.tender import Choice, Tender
 from b24tools.scheduling.workload import Workload
@@ -35,7 +35,8 @@ MIDNIGHT = timedelta(microseconds=1)  # an end at 00:00 belongs to the day befor
 class Operation:
     """An open operation of an order, as it lies in the lane of its person. `people`: who may do it.
 
-    `is_free`: it may move to help an order. `cause`: why it has to move in any case.
+    `is_free`: it may move to help an order, unless it begins within the frozen time. `cause`: why it has to move in any
+    case.
     """
 
     task: OpenTask
@@ -77,6 +78,7 @@ class Move:
     """An operation that shall lie elsewhere; `before` and `after` have its person and slot.
 
     `not_before`: it could not begin sooner, because the order is accepted then or the operation `waits_for` ends.
+    `room_for`: orders whose moves have pushed it out.
     """
 
     order_id: str
@@ -87,6 +89,7 @@ class Move:
     weighed: int
     not_before: datetime | None = None
     waits_for: int | None = None
+    room_for: frozenset[str] = frozenset()
 
     @cached_property
     def choice(self) -> Choice:
@@ -129,7 +132,8 @@ def plan_moves(
 ) -> Plan:
     """Decide what moves. `tasks`: all open work of these people, that of the orders too.
 
-    `frozen`: what begins before is not free. `candidates`: how many are weighed, besides those who could be the first.
+    `frozen`: what really begins before is not free. `candidates`: how many are weighed, besides those who could be the
+    first.
 
     Passes go on until one changes nothing. Then those moves are left out that only give one order's days to another;
     what is left without them is planned again, so that whoever plans later finds nothing to do.
@@ -142,26 +146,25 @@ def plan_moves(
     for _round in range(MOST_PASSES):
         given, laid = ordered, dict(lying)
         found: dict[int, Move] = {}
-        before: dict[str, datetime] = {}
+        ready: list[dict[str, datetime]] = []
         for _number in range(MOST_PASSES):
-            pass_ = _Pass(full, floor, laid.values(), ordered, candidates)
-            before = before or pass_.list_ready()
+            pass_ = _Pass(full, floor, laid.values(), ordered, frozen, candidates)
+            ready.append(pass_.list_ready())
             made = pass_.run()
             stuck |= pass_.stuck
             unmoved |= pass_.unmoved
             _join(found, made, laid)
             if not made:
                 break
-            ordered = [_as_moved(order, laid, frozen) for order in ordered]
+            ordered = [_as_moved(order, laid) for order in ordered]
         else:
-            pass_ = _Pass(full, floor, laid.values(), ordered, candidates)
-        after = pass_.list_ready()
-        paying = _leave_out_exchanges(list(found.values()), given, before, after, calendar.zone)
+            ready.append(_Pass(full, floor, laid.values(), ordered, frozen, candidates).list_ready())
+        paying = _leave_out_exchanges(list(found.values()), given, ready[0], ready[-1], calendar.zone)
         if len(paying) < len(found):
             laid = lying | {move.before.id: move.after for move in paying}
-            ordered = [_as_moved(order, laid, frozen) for order in given]
-            without = _Pass(full, floor, laid.values(), ordered, candidates).list_ready()
-            if _count_days(given, without, calendar.zone) > _count_days(given, after, calendar.zone):
+            ordered = [_as_moved(order, laid) for order in given]
+            without = _Pass(full, floor, laid.values(), ordered, frozen, candidates).list_ready()
+            if _count_days(given, without, calendar.zone) > _count_days(given, ready[-1], calendar.zone):
                 paying = list(found.values())  # without the others some of these would make orders late
         _join(moves, paying, lying)
         if len(paying) in (0, len(found)):
@@ -174,10 +177,11 @@ def _join(moves: dict[int, Move], made: Iterable[Move], lying: dict[int, OpenTas
     for move in made:
         task_id = move.before.id
         lying[task_id] = move.after
-        earlier = moves.pop(task_id, None)
-        place = earlier.before if earlier else move.before
-        if _place(place) != _place(move.after):
-            moves[task_id] = replace(move, before=place, cause=earlier.cause if earlier else move.cause)
+        if earlier := moves.pop(task_id, None):
+            room_for = earlier.room_for | move.room_for
+            move = replace(move, before=earlier.before, cause=earlier.cause, room_for=room_for)
+        if _place(move.before) != _place(move.after):
+            moves[task_id] = move
 
 
 def _leave_out_exchanges(
@@ -248,37 +252,24 @@ def group_moves(moves: Sequence[Move]) -> list[int]:
         for other in left.get(move.after.responsible_id, ()):
             if _overlap(moves[other].before, move.after):
                 groups[root(number)] = root(other)
+        for order_id in move.room_for & by_order.keys():  # what lies behind its plan is in the way elsewhere
+            groups[root(number)] = root(by_order[order_id])
     return [root(number) for number in range(len(moves))]
 
 
-def _as_moved(order: OpenOrder, lying: Mapping[int, OpenTask], frozen: datetime) -> OpenOrder:
+def _as_moved(order: OpenOrder, lying: Mapping[int, OpenTask]) -> OpenOrder:
     """The order as the next run would find it."""
     operations = []
     for operation in order.operations:
         task = lying[operation.id]
         if task is not operation.task:
-            is_free = task.start is not None and task.start >= frozen
-            operation = replace(operation, task=task, is_free=is_free, cause="")
+            operation = replace(operation, task=task, is_free=True, cause="")
         operations.append(operation)
     return replace(order, operations=tuple(operations))
 
 
 def _place(task: OpenTask) -> tuple[int, datetime | None, datetime | None]:
     return task.responsible_id, task.start, task.end
-
-
-def end_of_next_working_day(calendar: WorkCalendar, now: datetime, days: int = 1) -> datetime:
-    """Find the end of the working day that begins next, or of a later one; `now` for none."""
-    moment, end = now, now
-    line = Timeline(calendar, (), now)
-    for _number in range(days):
-        day = line.start_at(line.worked(moment)).astimezone(calendar.zone).date()
-        first = calendar.spans(day)
-        if not first or first[0][0] <= moment.timestamp():  # it has begun: the one after it
-            moment = calendar.end_of_working_day(day)
-            day = line.start_at(line.worked(moment)).astimezone(calendar.zone).date()
-        moment = end = calendar.end_of_working_day(day)
-    return end
 
 
 class _Pass:
@@ -293,6 +284,7 @@ class _Pass:
         floor: Workload,
         tasks: Iterable[OpenTask],
         orders: Sequence[OpenOrder],
+        frozen: datetime,
         candidates: int,
     ) -> None:
         self._candidates = candidates
@@ -309,17 +301,18 @@ class _Pass:
             for order in orders
         )
         self._open: dict[int, set[int]] = {}  # what can still be pushed out of its slot, by person
-        movable: set[int] = set()
+        self._free: set[int] = set()
         for order in orders:
             for operation in order.operations:
-                if operation.is_free or operation.cause:
-                    movable.add(operation.id)
-                if operation.is_free and operation.people:
-                    self._open.setdefault(operation.task.responsible_id, set()).add(operation.id)
+                if operation.is_free and self._full.begins_later(operation.task, frozen):
+                    self._free.add(operation.id)
+                    if operation.people:
+                        self._open.setdefault(operation.task.responsible_id, set()).add(operation.id)
+        movable = self._free | leaving
         fixed = [task for task in self._lying.values() if task.id not in movable]
         self._floor = floor.with_tasks(fixed)
         self._decided: set[int] = {operation.id for order in orders for operation in order.operations} - movable
-        self._homeless: set[int] = set()
+        self._homeless: dict[int, str] = {}  # the order that has pushed a task out
 
     def run(self) -> list[Move]:
         """Decide all orders; answers what moves."""
@@ -347,7 +340,7 @@ class _Pass:
     def _decide(self, order: OpenOrder) -> list[Move]:
         forced = {operation.id: DISPLACED for operation in order.operations if operation.id in self._homeless}
         forced |= {operation.id: operation.cause for operation in order.operations if operation.cause}
-        free = {op.id for op in order.operations if op.people and (op.is_free or op.id in forced)}
+        free = {op.id for op in order.operations if op.people and (op.id in self._free or op.id in forced)}
         for operation in order.operations:  # from here on nothing pushes them
             self._open.get(self._lying[operation.id].responsible_id, set()).discard(operation.id)
         draft = None
@@ -517,7 +510,8 @@ class _Pass:
                 self._lying[operation.id] = new
                 tender, not_before, after = draft.tenders[operation.id]
                 cause = forced.get(operation.id) or (FIRST if order.is_first else LATE)
-                asked = tender, self._candidates, not_before, after
+                room_for = frozenset(filter(None, [self._homeless.get(operation.id)]))
+                asked = tender, self._candidates, not_before, after, room_for
                 moves.append(Move(order.id, replace(old, not_before=None), new, cause, *asked))
         self._settle(self._floor, order)
         for operation in order.operations:
@@ -527,16 +521,19 @@ class _Pass:
                 self._full.put(lay)
         self._decided |= {operation.id for operation in order.operations}
         for worker_id, taken in slots.items():
-            self._push_out(worker_id, taken, before[worker_id])
+            self._push_out(order.id, worker_id, taken, before[worker_id])
+        self._settle(self._full, order)
         return moves
 
-    def _push_out(self, worker_id: int, slots: Sequence[OpenTask], before: Mapping[int, tuple[int, int]]) -> None:
+    def _push_out(
+        self, order_id: str, worker_id: int, slots: Sequence[OpenTask], before: Mapping[int, tuple[int, int]]
+    ) -> None:
         """Take out of a lane what lies in these slots, and what would push them, or what else has been decided."""
         open_ones = self._open.get(worker_id, set())
         for task_id in list(open_ones):
             task = self._lying[task_id]
             if any(_overlap(task, slot) for slot in slots):
-                self._evict(task)
+                self._evict(task, order_id)
         new = {slot.id for slot in slots}
         while open_ones:
             full, floor = self._full.spans(worker_id), self._floor.spans(worker_id)
@@ -548,12 +545,12 @@ class _Pass:
             earlier = [id_ for id_ in open_ones if id_ in full and full[id_][0] < max(pushed, default=0)]
             if not earlier:
                 return
-            self._evict(self._lying[max(earlier, key=lambda id_: full[id_])])
+            self._evict(self._lying[max(earlier, key=lambda id_: full[id_])], order_id)
 
-    def _evict(self, task: OpenTask) -> None:
+    def _evict(self, task: OpenTask, order_id: str) -> None:
         self._full.take_out(task.responsible_id, task.id)
         self._open[task.responsible_id].discard(task.id)
-        self._homeless.add(task.id)
+        self._homeless[task.id] = order_id
 
 
 def _by_worker(tasks: Iterable[OpenTask]) -> dict[int, list[OpenTask]]:

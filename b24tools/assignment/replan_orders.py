@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import inf
@@ -11,7 +11,7 @@ from b24tools.assignment import recovery
 from b24tools.assignment.ledger import MOVE
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.portal_state import PortalState
-from b24tools.assignment.replan import AWAY, GONE, UNFINISHED, WITHOUT, OpenOrder, Operation
+from b24tools.assignment.replan import AWAY, GONE, UNFINISHED, WITHOUT, Move, OpenOrder, Operation
 from b24tools.assignment.staffing import list_open_tasks, list_workers
 from b24tools.assignment.standing import LineStanding, OrderStanding, Standings, late_since
 from b24tools.assignment.waiting import list_stages
@@ -25,9 +25,10 @@ from b24tools.store.orders import LedgerTask
 
 # Why an operation stays that should move: it is begun, pinned to its person or the fallback, in a flow; somebody has
 # touched its task; its last write was never answered, the database was restored, or 1C has ended the order and its task
-# could not be closed; its position has no people; none of them has time for it
+# could not be closed; its position has no people; none of them has time for it; it begins within the frozen time, or
+# what would make room for it does, or may not move
 BEGUN, PINNED, FLOW, TOUCHED, UNSURE, NO_TIME = "begun", "pinned", "flow", "touched", "unsure", "no_time"
-NOBODY = "nobody"
+NOBODY, FROZEN, NO_ROOM = "nobody", "frozen", "no_room"
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,41 @@ class Wish:
 
 @dataclass(frozen=True)
 class Situation:
-    """Everything a plan of moves is made from, and what of it stays though it should move, by task."""
+    """Everything a plan of moves is made from, and, by task, what of it may not move, and what stays though it should.
+
+    `fixed`: why it may not move.
+    """
 
     orders: tuple[OpenOrder, ...]
     workers: tuple[Worker, ...]
     tasks: tuple[OpenTask, ...]
     lines: Mapping[int, tuple[OrderStanding, LineStanding]]
+    fixed: Mapping[int, str]
     staying: Mapping[int, tuple[str, str]]  # why it should move, and why it stays
+
+    def set_free(self, order_ids: Collection[str]) -> Situation:
+        """As if all work of these orders might move, that which is begun, too."""
+        orders = [
+            replace(order, operations=tuple(map(_set_free, order.operations))) if order.id in order_ids else order
+            for order in self.orders
+        ]
+        freed = {op.id: op.task for order in orders if order.id in order_ids for op in order.operations}
+        return replace(self, orders=tuple(orders), tasks=tuple(freed.get(task.id, task) for task in self.tasks))
+
+    def find_held_back(self, moves: Iterable[Move], begins_later: Callable[[OpenTask], bool]) -> dict[int, str]:
+        """Why work of late orders stays, of which these are the moves that would help them if all might move.
+
+        What only waits for such work of its order is not named beside it.
+        """
+        kept: dict[str, dict[int, str]] = {}
+        for move in moves:
+            own = FROZEN if not begins_later(move.before) else ""
+            kept.setdefault(move.order_id, {})[move.before.id] = self.fixed.get(move.before.id, own)
+        held: dict[int, str] = {}
+        for reasons in kept.values():
+            own_reasons = {task_id: reason for task_id, reason in reasons.items() if reason}
+            held |= own_reasons or dict.fromkeys(reasons, NO_ROOM)
+        return held
 
 
 def look_at(store: Store, standings: Standings, rows: Mapping[str, LedgerTask], rules: Rules, wish: Wish) -> Situation:
@@ -68,6 +97,7 @@ def look_at(store: Store, standings: Standings, rows: Mapping[str, LedgerTask], 
     doubted = store.orders.to_compare(order.row.id for order in standings.orders)
     pinned = store.decisions.pinned(line.row.key for order in standings.orders for line in order.lines)
     lines: dict[int, tuple[OrderStanding, LineStanding]] = {}
+    fixed: dict[int, str] = {}
     staying: dict[int, tuple[str, str]] = {}
     orders: list[OpenOrder] = []
     lines_by_order = [
@@ -99,13 +129,20 @@ def look_at(store: Store, standings: Standings, rows: Mapping[str, LedgerTask], 
                 cause = cause or UNFINISHED
             ids = tuple(person.id for person in match_position(staff, line.row, rules).people)
             why_not = why_not or ("" if ids else NOBODY)
+            if why_not:
+                fixed[task.id] = why_not
             if why_not and cause:
                 staying[task.id] = cause, why_not
-            is_free = bool(task.start and task.end and task.start >= wish.frozen and not why_not)
+            is_free = bool(task.start and task.end and not why_not)
             operations.append(Operation(task, stage, ids, is_free, "" if why_not else cause))
         if operations:
             orders.append(_open_order(order, number, operations, standings, wish))
-    return Situation(tuple(orders), tuple(workers), tuple(tasks.values()), lines, staying)
+    return Situation(tuple(orders), tuple(workers), tuple(tasks.values()), lines, fixed, staying)
+
+
+def _set_free(operation: Operation) -> Operation:
+    task = replace(operation.task, begun=False)
+    return replace(operation, task=task, is_free=bool(task.start and task.end))
 
 
 def match_position(staff: Staff, row: LedgerTask, rules: Rules) -> Match:

@@ -287,15 +287,25 @@ def _shows(task: Task, mark: Mapping[str, Any]) -> bool:
     )
 
 
-def _as_moved(row: LedgerTask, mark: Mapping[str, Any], answered_at: datetime) -> LedgerTask:
-    """The row of a task that lies where the mark says."""
-    moved = replace(
-        _without_mark(row),
+def see_move(row: LedgerTask, task: Task | None) -> LedgerTask:
+    """Read a row as a task shows it that a replan has moved without saying so yet: nobody did that by hand."""
+    mark = row.sent_values.get(MOVE)
+    return _at_mark(row, mark) if mark and task is not None and _shows(task, mark) else row
+
+
+def _at_mark(row: LedgerTask, mark: Mapping[str, Any]) -> LedgerTask:
+    return replace(
+        row,
         responsible_id=mark["responsible_id"],
         start=from_text(mark["start"]),
         end=from_text(mark["end"]),
         deadline=from_text(mark["deadline"]) or row.deadline,
     )
+
+
+def _as_moved(row: LedgerTask, mark: Mapping[str, Any], answered_at: datetime) -> LedgerTask:
+    """The row of a task that lies where the mark says."""
+    moved = _at_mark(_without_mark(row), mark)
     return replace(moved, sent_values={**moved.sent_values, recovery.ANSWERED_AT: to_text(answered_at)})
 
 

@@ -13,11 +13,12 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from math import inf
 from typing import Any, NamedTuple
 
-from b24tools.assignment import portal_state
-from b24tools.assignment.ledger import REMOVED
+from b24tools.assignment import portal_state, recovery
+from b24tools.assignment.ledger import MOVE, REMOVED
 from b24tools.assignment.plan import PlannedTask, Rules
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions
+from b24tools.assignment.replan_writes import see_move
 from b24tools.assignment.spans import find_absences, read_end, wait_and_work
 from b24tools.assignment.staffing import (
     ask_about,
@@ -37,7 +38,7 @@ from b24tools.core.timestamps import to_text
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, WorkCalendar
 from b24tools.scheduling.lane import StagedTask
 from b24tools.scheduling.workload import Workload
-from b24tools.store.orders import ENDED_CANCELLED, LedgerTask, OrderRow
+from b24tools.store.orders import ENDED_CANCELLED, LedgerTask, OrderRow, OurTask
 
 MIDNIGHT = timedelta(microseconds=1)  # an end at 00:00 belongs to the day before
 
@@ -117,6 +118,11 @@ class LineStanding:
             return False
         return (task.responsible_id, task.start, task.end) != (row.responsible_id, row.start, row.end)
 
+    @property
+    def is_write_unnoted(self) -> bool:
+        """Whether the ledger does not know yet what became of the last write, or move, of b24tools."""
+        return self.row.writing_since is not None or MOVE in self.row.sent_values
+
 
 @dataclass(frozen=True)
 class HoldUp:
@@ -159,17 +165,18 @@ class OrderStanding:
         return len(self.lines) + (Counter(self.row.unwritten) - noted).total()
 
     def to_compare(self, calendar: WorkCalendar) -> dict[str, Any]:
-        """Return what a change of the order is recognised by, and the plans that were moved by hand, which are none."""
+        """Return what a change of the order is recognised by, and where else than noted tasks are, which is none."""
         day = (self.finish - MIDNIGHT).astimezone(calendar.zone).date().isoformat() if self.finish else None
         held = self.holds_up and [self.holds_up.position, self.holds_up.person, self.holds_up.reason]
         people = [line.task.responsible_id if line.task else None for line in self.lines]
         standing = {"state": self.state, "done": self.done, "finish": day, "holds_up": held, "people": people}
-        moved = [line.task if line.is_moved_by_hand else None for line in self.lines]
+        unnoted = [line.is_moved_by_hand or line.is_write_unnoted for line in self.lines]
+        moved = [line.task if is_unnoted else None for line, is_unnoted in zip(self.lines, unnoted, strict=True)]
         plans = [task and [to_text(task.start), to_text(task.end)] for task in moved]
         names = {  # of those whom `why` may not know
             str(line.task.responsible_id): line.person.name if line.person else line.task.responsible_name
-            for line in self.lines
-            if line.task and line.task.responsible_id != line.row.responsible_id
+            for line, is_unnoted in zip(self.lines, unnoted, strict=True)
+            if line.task and (is_unnoted or line.task.responsible_id != line.row.responsible_id)
         }
         return standing | ({"plans": plans} if any(plans) else {}) | ({"names": names} if names else {})
 
@@ -215,6 +222,8 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
         for id_, order in wanted.items()
     }
     read = {id_: [line for line in lines if not line.is_dropped] for id_, lines in read.items()}
+    unnoted = [(line.task, line.row) for own in read.values() for line in own if line.task and line.is_write_unnoted]
+    ours |= {task.id: OurTask(row.position, row.start, row.end) for task, row in unnoted}
 
     def lay(portal: PortalState) -> tuple[Workload, dict[str, list[LineStanding]]]:
         laid = workload_of(people.values(), portal, company, rules, calendar, now, our_tasks=ours, last_assigned={})
@@ -302,6 +311,7 @@ def _read_line(row: LedgerTask, order: OrderRow, portal: PortalState, people: Ma
     task = portal.of_line(row)
     person = people.get(task.responsible_id) if task else None
     was_over, is_cancelled = order.is_over or order.ended is not None, order.ended == ENDED_CANCELLED
+    row = recovery.see_change(see_move(row, task), task)
     return LineStanding(row, task, person, None, was_over=was_over, is_cancelled=is_cancelled)
 
 

@@ -92,11 +92,15 @@ def _run(
     """Plan, show, ask, and write what was shown; where that has changed meanwhile, show and ask again."""
     from b24tools.jobs import replan as job
 
+    messenger = invocation.messenger
+
     def show(result: Replan) -> None:
-        if not as_json and (dry_run or result.moves or request.without):
+        is_late_only = all(move.after is None and move.reason == "late" for move in result.moves)
+        is_shown = not (is_late_only and messenger.is_quiet) and bool(result.moves)  # cron would say it every morning
+        if not as_json and (dry_run or is_shown or request.without):
             render_replan.print_replan(result, session.settings.zone, session.portal_url, context.now())
         if not result.planned:
-            invocation.messenger.info(_("Nothing is to be moved."))
+            messenger.info(_("Nothing is to be moved."))
 
     if yes and not dry_run:
         with invocation.open_planning(session, read_only=False) as (tools, rules):

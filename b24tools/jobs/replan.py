@@ -10,8 +10,8 @@ from b24tools.assignment import replan_orders, replan_writes
 from b24tools.assignment.named_people import NamedPeople
 from b24tools.assignment.order_lookup import find_order
 from b24tools.assignment.plan import MOST_CANDIDATES, Rules, make_decision
-from b24tools.assignment.replan import Move, end_of_next_working_day, group_moves, plan_moves
-from b24tools.assignment.replan_orders import NO_TIME, NOBODY, Wish
+from b24tools.assignment.replan import FIRST, LATE, Move, Plan, group_moves, plan_moves
+from b24tools.assignment.replan_orders import NO_TIME, NOBODY, Situation, Wish
 from b24tools.assignment.replan_writes import MOVED, PlannedMove, Written
 from b24tools.assignment.report import DRY_RUN
 from b24tools.assignment.standing import OVER, LineStanding, OrderStanding, read_standings, stand_with
@@ -20,6 +20,7 @@ from b24tools.core import errors
 from b24tools.core.i18n import _, quote
 from b24tools.core.models import Task
 from b24tools.core.names import find_person, mark_namesakes
+from b24tools.scheduling.calendar import end_of_next_working_day
 from b24tools.scheduling.lane import OpenTask
 from b24tools.scheduling.workload import Workload
 from b24tools.store.history import CUT, Entry
@@ -151,24 +152,61 @@ class _Run:
             first=first,
         )
         self._situation = replan_orders.look_at(store, standings, self._settled, rules, self._wish)
-        situation = self._situation
-        plan = plan_moves(
+        plan = self._plan(self._situation, self._wish.frozen, MOST_CANDIDATES)
+        self._moves = self._leave_out_unknown(plan)
+        self._stuck = plan.stuck | {move.before.id for move in plan.moves if move not in self._moves}
+        self._stuck -= {move.before.id for move in self._moves}
+        self._unmoved = plan.unmoved
+        self._held_back = self._find_held_back()
+
+    def _plan(self, situation: Situation, frozen: datetime, candidates: int = 1) -> Plan:
+        standings = self._standings
+        return plan_moves(
             standings.calendar,
             standings.now,
             situation.workers,
             situation.tasks,
             situation.orders,
-            rules.step_s,
-            frozen=self._wish.frozen,
-            candidates=MOST_CANDIDATES,
+            self._rules.step_s,
+            frozen=frozen,
+            candidates=candidates,
         )
-        known_until = datetime.combine(standings.portal.absences_until, datetime.min.time(), rules.zone)
+
+    def _leave_out_unknown(self, plan: Plan) -> list[Move]:
+        """Leave out moves beyond the days for which absences are read, with those that hang together with them."""
+        last = self._standings.portal.absences_until
+        known_until = datetime.combine(last, datetime.min.time(), self._rules.zone)
         grouped = list(zip(plan.moves, group_moves(plan.moves), strict=True))
         beyond = {group for move, group in grouped if move.after.end is None or move.after.end > known_until}
-        self._moves = [move for move, group in grouped if group not in beyond]
-        self._stuck = plan.stuck | {move.before.id for move in plan.moves if move not in self._moves}
-        self._stuck -= {move.before.id for move in self._moves}
-        self._unmoved = plan.unmoved
+        return [move for move, group in grouped if group not in beyond]
+
+    def _find_held_back(self) -> dict[int, tuple[str, str]]:
+        """What stays of orders that are late by it, or come first: why it should move, and why it does not.
+
+        It is what would move if all of these orders might, and nothing were frozen.
+        """
+        situation, standings, frozen = self._situation, self._standings, self._wish.frozen
+        moved = {move.before.id: move.after for move in self._moves}
+        ends = {
+            order.row.id: max(line.span[1] for line in order.lines if line.span)
+            for order in self._stand(moved)
+            if any(line.span for line in order.lines) and not order.row.ended
+        }
+        late = {
+            order.id
+            for order in situation.orders
+            if order.id in ends and (order.is_first or (order.late_from and order.late_from < ends[order.id]))
+        }
+        if not late:
+            return {}
+        plan = self._plan(situation.set_free(late), standings.now)
+        moves = [
+            move
+            for move in self._leave_out_unknown(plan)
+            if move.order_id in late and move.before.id not in moved and move.cause in (LATE, FIRST)
+        ]
+        held = situation.find_held_back(moves, lambda task: standings.workload.begins_later(task, frozen))
+        return {move.before.id: (move.cause, held[move.before.id]) for move in moves if move.before.id in held}
 
     # what is said
 
@@ -200,7 +238,7 @@ class _Run:
 
     def _report_staying(self) -> list[MoveResult]:
         """What should move, and why it stays."""
-        staying = dict(self._situation.staying)
+        staying = self._held_back | dict(self._situation.staying)
         causes = {operation.id: operation.cause for order in self._situation.orders for operation in order.operations}
         staying |= {task_id: (causes[task_id], NO_TIME) for task_id in self._stuck if causes.get(task_id)}
         results = []
@@ -259,7 +297,12 @@ class _Run:
         return tasks
 
     def _warn(self) -> list[str]:
-        return [*self._warn_of_unknown_absence(), *self._warn_of_other_work(), *self._warn_of_restore()]
+        return [
+            *self._warn_of_unknown_absence(),
+            *self._warn_of_other_work(),
+            *self._warn_of_first(),
+            *self._warn_of_restore(),
+        ]
 
     def _warn_of_unknown_absence(self) -> list[str]:
         """Say so where the portal counts on whoever is to be planned without: whatever is planned next does, too."""
@@ -289,6 +332,20 @@ class _Run:
         message = _("{name} has other work, too, that is not of orders from 1C and stays: {tasks}")
         named = ", ".join(f"#{id_}" for id_ in sorted(ids)[:MOST_NAMED]) + (" …" if len(ids) > MOST_NAMED else "")
         return [message.format(name=person.shown, tasks=named)]
+
+    def _warn_of_first(self) -> list[str]:
+        """Say so where what comes first only for this run would come after others in the next one."""
+        orders = self._situation.orders
+        first = next((order for order in orders if order.is_first), None)
+        if first is None or all(order.importance[1:] >= first.importance[1:] for order in orders):
+            return []
+        number = next(order.row.number for order in self._standings.orders if order.row.id == first.id)
+        message = _(
+            "--first holds for this run: the next replan goes by priority and wanted date again, and may give its "
+            "time to other orders. To keep order {number} first, give it a Приоритет before theirs in 1C (1 comes "
+            "first) and send it again."
+        )
+        return [message.format(number=number)]
 
     def _warn_of_restore(self) -> list[str]:
         orders = self._tools.store.orders
@@ -419,4 +476,6 @@ def _describe(why_not: str) -> str:
         replan_orders.TOUCHED: _("somebody has changed it or written about it"),
         replan_orders.UNSURE: _("the last write to it is not known to have been done; send the order again"),
         NO_TIME: _("the people of its position have no time for it"),
+        replan_orders.FROZEN: _("it begins within the time that --frozen keeps"),
+        replan_orders.NO_ROOM: _("what would make room for it is kept by --frozen, or may not move"),
     }[why_not]

@@ -359,6 +359,20 @@ def _shorten(spans: list[Span], seconds: int) -> list[Span]:
     return spans
 
 
+def end_of_next_working_day(calendar: WorkCalendar, now: datetime, days: int = 1) -> datetime:
+    """Find the end of the working day that begins next, or of a later one; `now` for none."""
+    moment, end = now, now
+    line = Timeline(calendar, (), now)
+    for _number in range(days):
+        day = line.start_at(line.worked(moment)).astimezone(calendar.zone).date()
+        first = calendar.spans(day)
+        if not first or first[0][0] <= moment.timestamp():  # it has begun: the one after it
+            moment = calendar.end_of_working_day(day)
+            day = line.start_at(line.worked(moment)).astimezone(calendar.zone).date()
+        moment = end = calendar.end_of_working_day(day)
+    return end
+
+
 def whole_minute(moment: datetime) -> datetime:
     """The minute that the clock shows: plans and people know no seconds."""
     return moment.replace(second=0, microsecond=0)

@@ -246,6 +246,16 @@ class Workload:
         """Return when a task is begun, or gone on with, and done; None where it is in no lane. Raises NoWorkingTime."""
         return self._lane(worker_id).layout.span_of(task_id) if worker_id in self._workers else None
 
+    def begins_later(self, task: OpenTask, moment: datetime) -> bool:
+        """Whether a planned task really begins at this moment or later; its plan may have passed."""
+        if task.start is None:
+            return False
+        try:
+            span = self.span_of(task.responsible_id, task.id)
+        except NoWorkingTime:
+            return True
+        return max(task.start, span[0] if span else task.start) >= whole_minute(moment)
+
     def end_of(self, worker_id: int, task_id: int) -> datetime | None:
         """Return when a task is done; None where it is in no lane. Raises NoWorkingTime."""
         return self._lane(worker_id).layout.end_of(task_id) if worker_id in self._workers else None

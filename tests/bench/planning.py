@@ -21,13 +21,13 @@ from b24tools.assignment.matching import items_of
 from b24tools.assignment.plan import Item, Rules
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState
-from b24tools.assignment.replan import OpenOrder, Operation, end_of_next_working_day, plan_moves
+from b24tools.assignment.replan import OpenOrder, Operation, plan_moves
 from b24tools.bitrix24.org_cache import OrgData, Places
 from b24tools.bitrix24.portal_time import PortalClock
 from b24tools.core.models import Absence, Department, Owner, Person, Status, Task
 from b24tools.core.org_structure import Staff
 from b24tools.onec import order
-from b24tools.scheduling.calendar import Shift, Timeline, WorkCalendar
+from b24tools.scheduling.calendar import Shift, Timeline, WorkCalendar, end_of_next_working_day
 from b24tools.scheduling.lane import OpenTask, Worker
 from b24tools.scheduling.workload import Workload
 from tests.bench import measuring
@@ -121,7 +121,6 @@ def open_orders(chance: random.Random, people: int) -> tuple[list[Worker], list[
     workers = [Worker(100 + number, f"Работник{number}") for number in range(people)]
     workload = Workload(CALENDAR, NOW, workers, (), RULES.step_s)
     timeline = Timeline(CALENDAR, (), NOW)
-    frozen = end_of_next_working_day(CALENDAR, NOW)
     tasks: list[OpenTask] = []
     orders = []
     for number in range(REPLANNED):
@@ -133,7 +132,7 @@ def open_orders(chance: random.Random, people: int) -> tuple[list[Worker], list[
             choice = workload.choose(worker_ids, length_s, operations[-1].task.end if operations else None)
             task = OpenTask(len(tasks) + 1, choice.responsible_id, length_s, choice.start, choice.finish, ours=True)
             tasks.append(task)
-            operations.append(Operation(task, position, worker_ids, is_free=choice.start >= frozen))
+            operations.append(Operation(task, position, worker_ids, is_free=True))
         orders.append(OpenOrder(str(number), (wanted, number), wanted, tuple(operations)))
     ill = NOW + timedelta(days=1), NOW + timedelta(days=4)
     return [replace(worker, absences=(ill,)) if worker.id % 7 == 0 else worker for worker in workers], tasks, orders

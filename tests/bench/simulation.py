@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from b24tools.assignment.replan import AWAY, OpenOrder, Operation, end_of_next_working_day, plan_moves
-from b24tools.scheduling.calendar import HOUR_S, Shift, Timeline, WorkCalendar
+from b24tools.assignment.replan import AWAY, OpenOrder, Operation, plan_moves
+from b24tools.scheduling.calendar import HOUR_S, Shift, Timeline, WorkCalendar, end_of_next_working_day
 from b24tools.scheduling.lane import OpenTask, Worker
 from b24tools.scheduling.workload import Workload, remaining_s
 from tests.bench import measuring
@@ -160,7 +160,7 @@ class Plant:
                 begins = self.timeline.start_at(self.timeline.worked(max(task.start, now)))
                 is_away = any(start <= begins < end for start, end in away[task.responsible_id])
                 is_away |= bool(workload.lost_under_absences(task.responsible_id, task.id))
-                is_free = self.policy == REPLAN and not task.begun and task.start >= frozen
+                is_free = self.policy == REPLAN and not task.begun
                 people = tuple(range(line.position * PER_POSITION + 1, (line.position + 1) * PER_POSITION + 1))
                 cause = AWAY if is_away and not task.begun else ""
                 operations.append(Operation(task, line.stage, people, is_free, cause))

@@ -145,6 +145,29 @@ def test_a_wrong_question_is_refused(arguments: tuple[str, ...], portal: Portal,
     assert (2, "", 1) == (status, out, err.count("\n"))
 
 
+def test_what_keeps_an_order_late_is_said_but_not_to_cron(portal: Portal, b24tools: Run, tmp_path: Any) -> None:
+    """Somebody has given both operations to one person; the other welder has nothing to do."""
+    body = {
+        "ИдентификаторЗаказа": "11111111-2222-3333-4444-555555555555",
+        "НомерЗаказа": "7",
+        "ДатаЗаказа": "2026-01-01T00:00:00",
+        "ДатаВыполнения": (context.now() - timedelta(days=3)).date().isoformat() + "T00:00:00",
+        "Выполнен": False,
+        "Калькуляция": [{"Должность": "Сварщик", "Время": 480}, {"Должность": "Сварщик", "Время": 480}],
+    }
+    file = tmp_path / "order.json"
+    file.write_text(json.dumps(body), encoding="utf-8")
+    _status, out, _err = b24tools("assign", str(file), "--json")
+    first, second = json.loads(out)["data"][0]["tasks"]
+    assert first["responsible"] != second["responsible"]
+    to = {"taskId": second["task_id"], "userId": first["responsible"]["id"]}
+    portal.act("tasks.task.delegate", to, user_id=second["responsible"]["id"])
+    assert (0, "", "") == b24tools("-q", "replan", "--yes")
+    status, out, err = b24tools("replan", "--yes")
+    assert (0, "Nothing is to be moved.\n") == (status, err)
+    assert "stays: somebody has changed it or written about it" in " ".join(out.split())
+
+
 def test_it_asks_on_a_terminal(
     portal: Portal, sick: tuple[str, int], b24tools: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

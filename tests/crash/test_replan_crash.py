@@ -12,8 +12,11 @@ import pytest
 
 from b24tools.assignment import replan_writes
 from b24tools.core import errors
-from b24tools.jobs import replan
+from b24tools.jobs import orders, replan, why
 from b24tools.jobs.replan import Replan, Request
+from b24tools.render.orders import describe_line
+from b24tools.scheduling.calendar import DAY_OFF
+from b24tools.scheduling.calendar_file import OwnDays
 from tests.support.crash import killed_at, new_works
 from tests.support.orders import MOSCOW, Works, order, rules
 
@@ -145,6 +148,56 @@ def notes(works: Works, number: int) -> list[tuple[str, str, tuple[tuple[str, st
     with works.tools() as tools:
         entries = tools.store.history.of_order(f"order-{number}")
     return [(entry.command, entry.outcome, entry.lines) for entry in entries if entry.command == "replan"]
+
+
+def stands(works: Works, **said: Any) -> list[tuple[Any, ...]]:
+    """How the orders stand, with what is said of their lines, and when that was news."""
+    with works.tools() as tools:
+        listing = orders.list_orders(tools, rules(**said))
+    return [
+        (
+            order.row.number,
+            order.state,
+            order.finish,
+            order.holds_up,
+            [(line.is_moved_by_hand, describe_line(line, MOSCOW, works.clock.now)[0]) for line in order.lines],
+            order.row.changed_at,
+        )
+        for order in listing.orders
+    ]
+
+
+def test_nobody_is_blamed_for_what_a_run_has_moved_that_was_killed(tmp_path: Path) -> None:
+    """Orders stand as without the kill; `why` says where the tasks are. That the next run notes it is no news."""
+    whole, _ill = prepared(tmp_path / "whole")
+    works, ill = prepared(tmp_path / "cut")
+    before = stands(works)
+    assert before == stands(whole)
+    run(whole)
+    with killed_at(works.portal, REQUESTS, executed=True):
+        run(works)
+    after = stands(works)
+    assert stands(whole) == after != before
+    assert {(False, "not begun")} == {said for _number, *_standing, lines, _news in after for said in lines}
+    cut = [row for row in picture(works) if row[5][4]]
+    assert {ill} == {noted[0] for _id, _person, _start, _end, _status, noted, _decided in cut}
+    with works.tools() as tools:
+        now = [why.explain(tools.store, task_id, works.folder).now for task_id, *_rest in cut]
+    expected = [(person, works.portal.users[person].name) for _id, person, *_rest in cut]
+    assert expected == [(here.responsible_id, here.name.split()[0]) for here in now if here]
+    works.clock.now += timedelta(seconds=90)
+    assert [] == run(works).planned
+    assert after == stands(works)
+
+
+def test_what_was_moved_without_a_word_keeps_its_work_over_a_day_off(tmp_path: Path) -> None:
+    """One that is declared now: the slots that lie there are as b24tools wrote them."""
+    off = {"own": OwnDays({date(2026, 11, 24): DAY_OFF})}
+    whole, works = (prepared(tmp_path / name)[0] for name in ("whole", "cut"))
+    run(whole)
+    with killed_at(works.portal, REQUESTS, executed=True):
+        run(works)
+    assert stands(whole, **off) == stands(works, **off)
 
 
 def test_what_was_cut_moves_for_the_reason_that_it_still_has(tmp_path: Path) -> None:

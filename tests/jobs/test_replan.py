@@ -156,6 +156,101 @@ def test_a_late_order_takes_the_slot_of_one_that_can_wait(works: Works, people: 
     assert [] == moves(run(works))
 
 
+@pytest.mark.parametrize("day", [25, 26])
+def test_what_waits_behind_a_delay_moves_though_its_slot_has_come(
+    day: int, works: Works, people: dict[str, int]
+) -> None:
+    """Its plan lies in the frozen time or before it, but its person cannot begin by then; somebody else is free."""
+    (begun,), (done,) = (send(works, number, ("Раскрой", 960), wanted=at(30)) for number in (1, 2))
+    works.clock.now = at(23, 9)
+    for task in (begun, done):
+        works.portal.act("tasks.task.start", {"taskId": task}, user_id=works.portal.tasks[task].responsible)
+    (waiting,) = send(works, 3, ("Раскрой", 480), wanted=at(27))
+    if places(works)[waiting][0] == places(works)[done][0]:
+        begun, done = done, begun
+    free = places(works)[done][0]
+    works.clock.now = at(24, 18)
+    works.portal.act("tasks.task.complete", {"taskId": done}, user_id=people[free])
+    works.portal.act("tasks.task.update", {"taskId": begun, "fields": {"TIME_ESTIMATE": 40 * 3600}}, user_id=1)
+    noted = {"TASKID": begun, "ARFIELDS": {"SECONDS": 16 * 3600}}
+    works.portal.act("task.elapseditem.add", noted, user_id=works.portal.tasks[begun].responsible)
+    assert at(25, 9) == places(works)[waiting][1]
+    works.clock.now = at(day, 8)
+    assert [(waiting, "late", "moved")] == moves(run(works))
+    assert (free, at(day, 9), at(day, 18)) == places(works)[waiting]
+    assert [] == moves(run(works))
+    assert [] == moves(run(works, frozen_days=0))
+
+
+def test_of_what_should_have_begun_only_that_moves_which_cannot_be_begun_now(
+    works: Works, people: dict[str, int]
+) -> None:
+    """What its person can begin within the frozen time is left to that person."""
+    pins = {"Раскрой": people["Второй"]}
+    (other,) = send(works, 1, ("Раскрой", 1440), pins=pins)
+    first, second = (send(works, number, ("Раскрой", 240), wanted=at(23))[0] for number in (2, 3))
+    third = send(works, 4, ("Раскрой", 480), wanted=at(24))[0]
+    assert ["Первый"] * 3 == [places(works)[task][0] for task in (first, second, third)]
+    works.portal.act("tasks.task.complete", {"taskId": other}, user_id=people["Второй"])
+    works.clock.now = at(24, 8)
+    assert [(third, "late", "moved")] == moves(run(works))
+    assert ("Второй", at(24, 9), at(24, 18)) == places(works)[third]
+    assert [("Первый", at(23, 9)), ("Первый", at(23, 14))] == [places(works)[task][:2] for task in (first, second)]
+    assert [] == moves(run(works))
+
+
+TOUCHED = "somebody has changed it or written about it"
+
+
+@pytest.mark.parametrize(("how", "note"), [("delegate", TOUCHED), ("start", "it is begun")])
+def test_of_a_late_order_it_is_said_why_what_makes_it_late_stays(
+    how: str, note: str, works: Works, people: dict[str, int]
+) -> None:
+    """Somebody else would have it done in time."""
+    (long,), (late,) = send(works, 1, ("Раскрой", 960), wanted=at(30)), send(works, 2, ("Раскрой", 480), wanted=at(24))
+    works.clock.now = at(23, 8)
+    first, second = (works.portal.tasks[task].responsible for task in (long, late))
+    works.portal.act("tasks.task.start", {"taskId": long}, user_id=first)
+    works.portal.act("tasks.task.delegate", {"taskId": late, "userId": first}, user_id=second)
+    if how == "start":
+        works.portal.act("tasks.task.start", {"taskId": late}, user_id=first)
+    before = places(works)
+    for request, reason in (({}, "late"), ({"frozen_days": 0}, "late"), ({"first": "2"}, "first")):
+        result = run(works, **request)
+        assert [(late, reason, "skipped", note)] == [(m.task_id, m.reason, m.outcome, m.note) for m in result.moves]
+        assert ["2"] == [change.number for change in result.orders]
+    assert before == places(works)
+
+
+def test_it_is_said_of_what_the_frozen_time_keeps(works: Works, people: dict[str, int]) -> None:
+    """Without that time it moves."""
+    cuts = [send(works, number, ("Раскрой", 480), wanted=at(23))[0] for number in (1, 2, 3)]
+    late = cuts[2]
+    (done,) = [task for task in cuts[:2] if places(works)[task][0] != places(works)[late][0]]
+    works.portal.act("tasks.task.complete", {"taskId": done}, user_id=works.portal.tasks[done].responsible)
+    works.clock.now = at(23, 8)
+    result = run(works, dry_run=True, frozen_days=2)
+    note = "it begins within the time that --frozen keeps"
+    assert [(late, "late", note)] == [(move.task_id, move.reason, move.note) for move in result.moves]
+    assert [(late, "late", "planned")] == moves(run(works, dry_run=True))
+
+
+def test_it_is_said_where_the_frozen_time_leaves_no_room(works: Works, people: dict[str, int]) -> None:
+    """The work that comes first would take the time of what begins soon."""
+    (begun,), (soon,), (last,) = (
+        send(works, number, ("Сборка", minutes), wanted=wanted)
+        for number, minutes, wanted in ((1, 900, at(24)), (2, 960, at(26)), (3, 960, at(30)))
+    )
+    works.clock.now = at(23, 9)
+    works.portal.act("tasks.task.start", {"taskId": begun}, user_id=people["Третий"])
+    works.clock.now = at(23, 16, 0) + timedelta(seconds=20)
+    result = run(works, dry_run=True, first="3")
+    note = "what would make room for it is kept by --frozen, or may not move"
+    assert [(last, "first", note)] == [(move.task_id, move.reason, move.note) for move in result.moves]
+    result = run(works, dry_run=True, first="3", frozen_days=0)
+    assert [(last, "first", "planned"), (soon, "displaced", "planned")] == moves(result)
+
+
 def test_what_helps_no_order_stays(works: Works, people: dict[str, int]) -> None:
     """Somebody is free sooner, but the order is in time as it is."""
     send(works, 1, ("Сборка", 960))
@@ -193,6 +288,24 @@ def test_an_order_that_comes_first_goes_before_all_others(works: Works, people: 
     change = next(change for change in result.orders if change.number == "3")
     assert (at(26, 18), at(24, 18)) == (change.finish_before, change.finish_after)
     assert [] == moves(run(works, first="3", frozen_days=0))
+
+
+def test_that_an_order_comes_first_for_one_run_only_is_said(works: Works, people: dict[str, int]) -> None:
+    """Unless it comes before the others anyway: by its priority, or the day that it is wanted."""
+    send(works, 1, ("Сборка", 960), wanted=at(27))
+    (last,) = send(works, 2, ("Сборка", 960), wanted=at(30))
+    works.clock.now = at(23, 8)
+    warning = (
+        "--first holds for this run: the next replan goes by priority and wanted date again, and may give its time to "
+        "other orders. To keep order 2 first, give it a Приоритет before theirs in 1C (1 comes first) and send it "
+        "again."
+    )
+    for request in ({"dry_run": True}, {}):
+        assert (warning,) == run(works, first="2", frozen_days=0, **request).warnings
+    assert at(23, 9) == places(works)[last][1]
+    assert () == run(works, first="1", dry_run=True).warnings == run(works, dry_run=True).warnings
+    send(works, 2, ("Сборка", 960), wanted=at(30), priority=1)
+    assert () == run(works, first="2", dry_run=True).warnings
 
 
 @pytest.mark.parametrize(("method", "what"), [("start", "begun"), ("defer", "changed"), ("complete", "changed")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from b24tools.assignment.report import Bottleneck
 from b24tools.assignment.standing import HoldUp, Standings, read_standings
 from b24tools.render.orders import describe_hold_up, describe_line
+from tests.support.crash import killed_at
 from tests.support.orders import MOSCOW, Works, order, rules
 
 ROUTE = ("Раскрой", "Сборка")
@@ -69,6 +70,22 @@ def test_a_delay_goes_through_the_route_and_over_to_other_orders(works: Works, p
     behind = HoldUp("Раскрой", "Иван Раскрой", "behind")
     first = ("late", 0, at(25, 13), behind)
     assert {"1": first, "2": ("open", 0, at(24, 18), None)} == shown(works)
+
+
+@pytest.mark.parametrize("executed", [True, False])
+def test_a_change_of_ours_that_was_cut_is_nobodys(executed: bool, works: Works, people: dict[str, int]) -> None:
+    """1C has sent other minutes; the plan that the task shows is the old one, or that of the request."""
+    (task,) = send(works, 1, ("Раскрой", 240), wanted=at(23))
+    with killed_at(works.portal, 2, executed=executed):
+        send(works, 1, ("Раскрой", 960), wanted=at(23))
+    finish = at(24, 18) if executed else at(23, 13)
+    works.clock.now += timedelta(minutes=5)
+    assert finish.timestamp() == works.portal.tasks[task].end_plan
+    (standing,) = standings(works).orders
+    assert (finish, [False]) == (standing.finish, [line.is_moved_by_hand for line in standing.lines])
+    later = {"START_DATE_PLAN": at(25, 9).isoformat(), "END_DATE_PLAN": at(25, 18).isoformat()}
+    works.portal.act("tasks.task.update", {"taskId": task, "fields": later}, user_id=1)
+    assert [True] == [line.is_moved_by_hand for line in standings(works).orders[0].lines]
 
 
 def test_who_has_not_begun_is_behind_and_has_no_other_work_first(works: Works, people: dict[str, int]) -> None:

@@ -457,7 +457,7 @@ class LivingPlant:
             assert (stands.finish, stands.late) == (minute(change.finish_after), change.late_after_s // 60), self.story(
                 *self.lanes(model), change.order_id, stands, change
             )
-        staying = {move.task_id for move in result.moves if move.after is None}
+        staying = {move.task_id for move in result.moves if move.after is None and move.reason != "late"}
         for task in self.unmoved():
             if task.id in staying or task.date_start or task.time_spent or task.status not in (1, PENDING):
                 continue
