@@ -28,7 +28,7 @@ from b24tools.store.orders import LedgerTask
 # could not be closed; its position has no people; none of them has time for it; it begins within the frozen time, or
 # what would make room for it does, or may not move
 BEGUN, PINNED, FLOW, TOUCHED, UNSURE, NO_TIME = "begun", "pinned", "flow", "touched", "unsure", "no_time"
-NOBODY, FROZEN, NO_ROOM = "nobody", "frozen", "no_room"
+NOBODY, FROZEN, NO_ROOM, WAITS = "nobody", "frozen", "no_room", "waits"
 
 
 @dataclass(frozen=True)
@@ -129,11 +129,11 @@ def look_at(store: Store, standings: Standings, rows: Mapping[str, LedgerTask], 
                 cause = cause or UNFINISHED
             ids = tuple(person.id for person in match_position(staff, line.row, rules).people)
             why_not = why_not or ("" if ids else NOBODY)
-            if why_not:
-                fixed[task.id] = why_not
+            if reason := why_not or (WAITS if line.is_uncertain else ""):
+                fixed[task.id] = reason
             if why_not and cause:
                 staying[task.id] = cause, why_not
-            is_free = bool(task.start and task.end and not why_not)
+            is_free = bool(task.start and task.end and not why_not and not line.is_uncertain)
             operations.append(Operation(task, stage, ids, is_free, "" if why_not else cause))
         if operations:
             orders.append(_open_order(order, number, operations, standings, wish))

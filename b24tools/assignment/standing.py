@@ -352,7 +352,7 @@ def _last_before(lines: Sequence[LineStanding], stages: Sequence[int | None], nu
     ends = {
         place: span[1] if (span := line.span) else datetime.max.replace(tzinfo=UTC)
         for place, (line, other) in enumerate(zip(lines, stages, strict=True))
-        if other is not None and other < stage and line.task is not None and not line.is_done
+        if other is not None and other < stage and not (line.is_done or line.is_dropped)
     }
     return max(ends, key=ends.__getitem__, default=None)
 

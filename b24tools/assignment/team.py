@@ -86,9 +86,9 @@ def warn_of_leavers(standings: Standings, team: Team) -> list[str]:
         if count:
             text = ngettext(
                 "{name} does not work there any more, and has {n} task of an order: nobody's list has it; "
-                "`b24tools replan` gives others what is not begun",
+                "`b24tools replan` gives others what is not begun, unless it was given by name",
                 "{name} does not work there any more, and has {n} tasks of orders: nobody's list has them; "
-                "`b24tools replan` gives others what is not begun",
+                "`b24tools replan` gives others what is not begun, unless it was given by name",
                 count,
             )
             warnings.append(text.format(name=person.shown, n=count))

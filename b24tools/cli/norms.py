@@ -52,7 +52,8 @@ def norms(
             )
     else:
         invocation.messenger.info(
-            _("No closed task of an order is known in {folder}: run `b24tools snapshot --since DAY`.").format(
-                folder=settings.database_place
-            )
+            _(
+                "No closed task of an order with time noted on it is known in {folder}: `b24tools snapshot --since "
+                "DAY` brings earlier ones."
+            ).format(folder=settings.database_place)
         )

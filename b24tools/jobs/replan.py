@@ -477,5 +477,8 @@ def _describe(why_not: str) -> str:
         replan_orders.UNSURE: _("the last write to it is not known to have been done; send the order again"),
         NO_TIME: _("the people of its position have no time for it"),
         replan_orders.FROZEN: _("it begins within the time that --frozen keeps"),
-        replan_orders.NO_ROOM: _("what would make room for it is kept by --frozen, or may not move"),
+        replan_orders.WAITS: _("it waits for work of which it is not known when it is done"),
+        replan_orders.NO_ROOM: _(
+            "work that would make room for it is kept by --frozen, may not move, or moves only for what is in time then"
+        ),
     }[why_not]

@@ -83,7 +83,7 @@ def format_span(start: datetime, end: datetime, zone: ZoneInfo, now: datetime) -
     """Write from when to when; whole days by their dates, the last one included."""
     first, last = start.astimezone(zone), end.astimezone(zone)
     if (first.time(), last.time()) != (time(), time()):
-        return f"{format_moment(start, zone, now)} - {format_moment(end, zone, now)}"
+        return f"{format_moment(start, zone, now)} - {format_until(end, zone, now)}"
     days = [format_day(moment, zone, now) for moment in (first, last - timedelta(seconds=1))]
     return " - ".join(dict.fromkeys(days))
 

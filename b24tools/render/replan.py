@@ -135,7 +135,7 @@ def _remark(move: MoveResult) -> str:
 def describe_reason(reason: str, *, is_staying: bool = False) -> str:
     """Say in a few words why an operation moves; `is_staying`: to another time of the same person."""
     if is_staying and reason in ("away", "without"):
-        return _("after the absence")
+        return _("because of the absence")
     return {
         "away": _("the person is away"),
         "without": _("without the person"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -147,11 +147,18 @@ class Orders:
                 " outcome = excluded.outcome,"
                 " portal_wins = CASE WHEN coalesce(excluded.outcome, 'failed') IN ('failed', 'partial')"
                 " THEN orders.portal_wins ELSE 0 END",
-                [order_id, number, to_text(now), to_text(now), outcome],
+                [order_id, number, self._arrival(now), to_text(now), outcome],
             )
             self.saves.add()
             if entry is not None:
                 self._history.add(entry)
+
+    def _arrival(self, now: datetime) -> str:
+        """Return when an order that comes now was first sent: after those of the same second, for its place in line."""
+        second = to_text(now), to_text(now + timedelta(seconds=1))
+        sql = "SELECT max(first_sent_at) FROM orders WHERE last_sent_at >= ? AND first_sent_at BETWEEN ? AND ?"
+        last = self._db.query(sql, [second[0], *second])[0][0]
+        return (from_text(last) + timedelta(microseconds=1)).astimezone(UTC).isoformat() if last else second[0]
 
     def outcomes(self, order_ids: Iterable[str]) -> dict[str, str | None]:
         """Return how these orders ended when they were last sent; None where the run did not end."""

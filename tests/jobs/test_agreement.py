@@ -340,7 +340,7 @@ def test_nothing_is_promised_of_what_somebody_has_who_has_left(works: Works, peo
         warnings = [load.load(tools, rules(route=ROUTE), name).warnings for name in (None, "Сборка", "Иван Сборка")]
     text = (
         "Иван Раскрой does not work there any more, and has 1 task of an order: nobody's list has it; "
-        "`b24tools replan` gives others what is not begun"
+        "`b24tools replan` gives others what is not begun, unless it was given by name"
     )
     assert [(text,), (text,), (), (text,)] == [*warnings, listed.warnings]
     act(works, cut, "delegate", userId=people["Сборка"])
@@ -610,3 +610,35 @@ def test_what_is_accepted_later_waits_without_a_route_too(works: Works, people: 
     assert [[at(25, 18), at(24, 18)], [at(24, 18), at(25, 18)]] == look()
     act(works, first, "start")
     assert [[at(25, 13), at(24, 18)], [at(23, 18), at(24, 18)]] == look()
+
+
+@pytest.mark.parametrize("action", ["defer", "delete", "delegate"])
+def test_what_waits_for_nobody_knows_what_does_not_move(action: str, works: Works, people: dict[str, int]) -> None:
+    """It would help nobody, and when it is ready is not known, whatever makes that so."""
+    home = works.portal.users[people["Сборка"]].departments[0]
+    works.portal.add_user("Иван", "Второй", departments=[home])
+    first = send(works, 1, ("Раскрой", 1440), ("Сборка", 240), wanted=at(25))
+    clerk = works.portal.add_user("Иван", "Писарь", departments=[]).id
+    act(works, first.tasks[0].task_id, action, **({"userId": clerk} if action == "delegate" else {}))
+    one = stands(works, 1)
+    assert ("late", None) == (one.state, one.lines[1].ready)
+    with works.tools() as tools:
+        (stays,) = replan.write(tools, rules(route=ROUTE), replan.Request(frozen_days=0), None, None).moves
+    note = "it waits for work of which it is not known when it is done"
+    assert (first.tasks[1].task_id, "skipped", note) == (stays.task_id, stays.outcome, stays.note)
+    assert "late" == stands(works, 1).state
+
+
+def test_orders_of_one_second_are_in_line_as_they_came(works: Works, people: dict[str, int]) -> None:
+    """Their identifiers say nothing of that."""
+    names = ["c", "a", "d", "b"]
+    batch = [order([("Раскрой", 480)], id=name, number=name, wanted=at(27)) for name in names]
+    works.assign(*batch[:2])
+    works.assign(*batch[2:])
+    with works.tools() as tools:
+        assert names == [row.id for row in tools.store.orders.list_open()]
+    works.portal.add_absence(people["Раскрой"], date(2026, 11, 23), date(2026, 11, 24))
+    with works.tools() as tools:
+        replan.write(tools, rules(route=ROUTE), replan.Request(frozen_days=0), None, None)
+        listing = {standing.row.id: standing.state for standing in list_orders(tools, rules(route=ROUTE)).orders}
+    assert {"c": "at_risk", "a": "at_risk", "d": "at_risk", "b": "late"} == listing

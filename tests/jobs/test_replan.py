@@ -245,7 +245,7 @@ def test_it_is_said_where_the_frozen_time_leaves_no_room(works: Works, people: d
     works.portal.act("tasks.task.start", {"taskId": begun}, user_id=people["Третий"])
     works.clock.now = at(23, 16, 0) + timedelta(seconds=20)
     result = run(works, dry_run=True, first="3")
-    note = "what would make room for it is kept by --frozen, or may not move"
+    note = "work that would make room for it is kept by --frozen, may not move, or moves only for what is in time then"
     assert [(last, "first", note)] == [(move.task_id, move.reason, move.note) for move in result.moves]
     result = run(works, dry_run=True, first="3", frozen_days=0)
     assert [(last, "first", "planned"), (soon, "displaced", "planned")] == moves(result)
@@ -579,10 +579,10 @@ def test_the_table_shows_what_changes(works: Works, people: dict[str, int], caps
     result = run(works, without="Третий", since=at(24), until=at(26))
     render_replan.print_replan(result, MOSCOW, "https://portal.example", works.clock.now)
     shown = capsys.readouterr().out
-    assert "23.11 09:00; end 24.11 18:00 → 26.11 18:00  after the absence  moved\n" in shown
+    assert "23.11 09:00; end 24.11 18:00 → 26.11 18:00  because of the absence  moved\n" in shown
     with works.tools() as tools:
         render_why.print_why(why.explain(tools.store, torn, works.folder), MOSCOW)
-    assert "A replan moved it: after the absence." in capsys.readouterr().out
+    assert "A replan moved it: because of the absence." in capsys.readouterr().out
 
 
 def test_what_was_planned_around_an_absence_is_not_under_it_once_it_should_have_begun(
