@@ -26,7 +26,7 @@ from b24tools.store.orders import LedgerTask
 # Why an operation stays that should move: it is begun, pinned to its person or the fallback, in a flow; somebody has
 # touched its task; its last write was never answered, the database was restored, or 1C has ended the order and its task
 # could not be closed; its position has no people; none of them has time for it; it begins within the frozen time, or
-# what would make room for it does, or may not move
+# what would make room for it does, or may not move; it waits for work of which nobody knows when it is done
 BEGUN, PINNED, FLOW, TOUCHED, UNSURE, NO_TIME = "begun", "pinned", "flow", "touched", "unsure", "no_time"
 NOBODY, FROZEN, NO_ROOM, WAITS = "nobody", "frozen", "no_room", "waits"
 
@@ -114,7 +114,9 @@ def look_at(store: Store, standings: Standings, rows: Mapping[str, LedgerTask], 
     )
     for number, order in enumerate(standings.orders):
         operations = []
-        for line, stage in zip(lines_by_order[number], stages_by_order[number], strict=True):
+        staged = list(zip(lines_by_order[number], stages_by_order[number], strict=True))
+        unknown = min((stage for line, stage in staged if stage is not None and _is_endless(line, tasks)), default=inf)
+        for line, stage in staged:
             task = tasks.get(line.task.id) if line.task else None
             if task is None:
                 continue
@@ -129,11 +131,11 @@ def look_at(store: Store, standings: Standings, rows: Mapping[str, LedgerTask], 
                 cause = cause or UNFINISHED
             ids = tuple(person.id for person in match_position(staff, line.row, rules).people)
             why_not = why_not or ("" if ids else NOBODY)
-            if reason := why_not or (WAITS if line.is_uncertain else ""):
+            if reason := why_not or (WAITS if stage is not None and stage > unknown else ""):
                 fixed[task.id] = reason
             if why_not and cause:
                 staying[task.id] = cause, why_not
-            is_free = bool(task.start and task.end and not why_not and not line.is_uncertain)
+            is_free = bool(task.start and task.end and not fixed.get(task.id))
             operations.append(Operation(task, stage, ids, is_free, "" if why_not else cause))
         if operations:
             orders.append(_open_order(order, number, operations, standings, wish))
@@ -171,6 +173,11 @@ def _why_it_stays(line: LineStanding, pinned: Collection[str]) -> str:
     if row.key in pinned:
         return PINNED
     return "" if recovery.is_as_written(row, task) else TOUCHED
+
+
+def _is_endless(line: LineStanding, tasks: Collection[int]) -> bool:
+    """Whether nobody knows when a line is done, and no move changes that: it lies in no lane of those whom we plan."""
+    return not (line.is_done or line.is_dropped) and (line.task is None or line.task.id not in tasks)
 
 
 def _why_it_must_move(task: OpenTask, person: Person | None, wish: Wish, workload: Workload, clock: Timeline) -> str:
