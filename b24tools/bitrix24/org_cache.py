@@ -32,6 +32,7 @@ from b24tools.core.org_structure import Positions, Staff, find_root, no_departme
 
 HOUR_S = 3600
 LARGEST = 2**31 - 1  # bytes of a value: all are in one file
+COUNTS_APART = 10  # a chain of pages has room for more
 _UNSTAFFED, _COUNTS, _DATE_ORDER, _ADMIN = "vacant", "open_counts", "date_order", "owner_is_admin"
 _LIFETIMES_S = {_UNSTAFFED: HOUR_S, _COUNTS: 90 * 24 * HOUR_S, _DATE_ORDER: 365 * 24 * HOUR_S, _ADMIN: 24 * HOUR_S}
 
@@ -223,8 +224,10 @@ class OrgCache:
         return {int(key): int(value) for key, value in (self._get(_COUNTS) or {}).items()}
 
     def remember_open_counts(self, counts: Mapping[int, int]) -> None:
-        """Keep the counts of these people."""
-        self._set(_COUNTS, self.open_counts() | dict(counts))
+        """Keep the counts of these people, unless they are much the same: to write them takes longer than to read."""
+        known = self.open_counts()
+        if not known.keys() >= counts.keys() or abs(sum(counts[id_] - known[id_] for id_ in counts)) > COUNTS_APART:
+            self._set(_COUNTS, known | dict(counts))
 
     def date_order(self) -> str:
         """In which order the site writes dates, as last seen; "" where nothing has shown it."""
@@ -232,7 +235,7 @@ class OrgCache:
 
     def remember_date_order(self, order: str) -> None:
         """Keep what was seen; "" is nothing."""
-        if order:
+        if order and order != self.date_order():
             self._set(_DATE_ORDER, order)
 
     def is_owner_admin(self) -> bool:

@@ -141,14 +141,17 @@ class Orders:
         knows of fewer was restored.
         """
         with self._db.transaction():
-            self._db.execute(
-                "INSERT INTO orders (id, number, first_sent_at, last_sent_at, outcome) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT (id) DO UPDATE SET number = excluded.number, last_sent_at = excluded.last_sent_at,"
-                " outcome = excluded.outcome,"
-                " portal_wins = CASE WHEN coalesce(excluded.outcome, 'failed') IN ('failed', 'partial')"
-                " THEN orders.portal_wins ELSE 0 END",
-                [order_id, number, self._arrival(now), to_text(now), outcome],
+            is_true = outcome not in (None, "failed", "partial")
+            known = self._db.execute(
+                "UPDATE orders SET number = ?, last_sent_at = ?, outcome = ?, portal_wins = portal_wins * ?"
+                " WHERE id = ?",
+                [number, to_text(now), outcome, int(not is_true), order_id],
             )
+            if known.rowcount < 1:
+                self._db.execute(
+                    "INSERT INTO orders (id, number, first_sent_at, last_sent_at, outcome) VALUES (?, ?, ?, ?, ?)",
+                    [order_id, number, self._arrival(now), to_text(now), outcome],
+                )
             self.saves.add()
             if entry is not None:
                 self._history.add(entry)
