@@ -69,12 +69,12 @@ class Situation:
 
         What only waits for such work of its order is not named beside it.
         """
-        kept: dict[str, dict[int, str]] = {}
+        by_order: dict[str, dict[int, str]] = {}
         for move in moves:
             own = FROZEN if not begins_later(move.before) else ""
-            kept.setdefault(move.order_id, {})[move.before.id] = self.fixed.get(move.before.id, own)
+            by_order.setdefault(move.order_id, {})[move.before.id] = self.fixed.get(move.before.id, own)
         held: dict[int, str] = {}
-        for reasons in kept.values():
+        for reasons in by_order.values():
             own_reasons = {task_id: reason for task_id, reason in reasons.items() if reason}
             held |= own_reasons or dict.fromkeys(reasons, NO_ROOM)
         return held
