@@ -21,6 +21,7 @@ from b24tools.scheduling import portal_hours
 from b24tools.scheduling.calendar import HOUR_S, Timeline, WorkCalendar, whole_minute
 from b24tools.scheduling.holidays import NONE, production_calendar, with_production
 from b24tools.scheduling.lane import OpenTask, Worker
+from b24tools.scheduling.people_file import PeopleFile
 from b24tools.scheduling.workload import Workload, remaining_s
 from b24tools.store.orders import LedgerTask, OurTask
 
@@ -53,14 +54,14 @@ def _longest_day_s(calendar: WorkCalendar) -> int:
 
 def _find_long_days(company: OrgData, rules: Rules, calendar: WorkCalendar) -> list[str]:
     """Say who has longer days by a schedule of their own than anybody works."""
-    people = [person for person in company.staff.people.values() if person.active]
-    calendars = own_calendars(people, company, rules, calendar)
-    longest_s = {id(own): _longest_day_s(own) for own in calendars.values() if own is not calendar}
+    people = company.staff.people
+    calendars = own_calendars(people.values(), company, rules, calendar)
+    longest_s = {id(own): _longest_day_s(own) for own in calendars.values()}
     text = _("{name}: the work schedule gives {hours} hours of work a day: look at its shifts and breaks")
     return [
-        text.format(name=person.name, hours=round(day_s / 3600, 1))
-        for person in people
-        if (day_s := longest_s.get(id(calendars[person.id]), 0)) > LONGEST_DAY_S
+        text.format(name=people[id_].name, hours=round(day_s / 3600, 1))
+        for id_, own in calendars.items()
+        if people[id_].active and (day_s := longest_s[id(own)]) > LONGEST_DAY_S
     ]
 
 
@@ -69,7 +70,9 @@ def _find_odd_names(staff: Staff, rules: Rules) -> list[str]:
 
     It does not matter where those work who are named by --to or B24_FALLBACK_USER.
     """
-    file, departments = rules.people, [department.name for department in staff.departments.values()]
+    if (file := rules.people) == PeopleFile():
+        return []
+    departments = [department.name for department in staff.departments.values()]
     known = {*map(same_name, departments), *map(str, staff.departments)}
     names = dict.fromkeys([*file.schedules_of, *file.departments_of.values()])
     texts = [
@@ -106,7 +109,7 @@ def own_calendars(
 ) -> dict[int, WorkCalendar]:
     """Return the calendars of people who do not work as all others do: one for all who work alike."""
     if not (rules.people.people or rules.people.schedules_of):
-        return {person.id: calendar for person in people}
+        return {}
     known, staff = _read_schedules(company, rules), company.staff
     by_name = {same_name(name): number for name, number in rules.people.schedules_of.items()}
     made: dict[tuple[int | None, Fraction | None], WorkCalendar] = {(None, None): calendar}
@@ -122,7 +125,8 @@ def own_calendars(
         if key not in made:
             base = known.get(number or 0, calendar)
             made[key] = base.limited_to(int(terms.hours_a_week * HOUR_S)) if terms.hours_a_week else base
-        calendars[person.id] = made[key]
+        if made[key] is not calendar:
+            calendars[person.id] = made[key]
     return calendars
 
 
@@ -295,7 +299,7 @@ def list_workers(
             away.get(person.id, ()),
             last_assigned.get(person.id),
             (terms := terms_of(person.id)).rate,
-            calendars[person.id],
+            calendars.get(person.id),
             terms.record,
         )
         for person in people

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import pydantic_core
 
 from b24tools import __version__
 from b24tools.bitrix24 import batch as bitrix24_batch
@@ -273,8 +274,7 @@ class Client:
         `methods`: those that run, of a batch all.
         """
         only_reads = all(map(error_codes.is_read, methods))
-        # Broken JSON would not be refused: the method would run without its parameters.
-        content = json.dumps(params, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+        content = _write_json(params)
         while True:
             while until := self._rate_limiter.acquire(method, self._announce_limit):
                 backoff.pause(_block(method, {method: self._by_own_clock(until)}))
@@ -385,6 +385,15 @@ def _distrust(error: BaseException | None) -> ssl.SSLCertVerificationError | Non
     while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
         error = error.__cause__ or error.__context__
     return error
+
+
+def _write_json(params: Mapping[str, Any]) -> bytes:
+    """Write what is valid whatever is in it: broken JSON is not refused, the method runs without its parameters."""
+    try:
+        # while json went over a file of some megabytes, no other thread would run
+        return pydantic_core.to_json(params, inf_nan_mode="strings")
+    except pydantic_core.PydanticSerializationError:  # half a surrogate pair
+        return json.dumps(params, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
 
 
 def _is_url(url: str) -> bool:

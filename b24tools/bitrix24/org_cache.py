@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +83,14 @@ class NameSettings:
 
 
 class CacheAnchor:
-    """A connection to the cache that a service leaves open: closing the last one brings all to the disk."""
+    """A connection to the cache that a service leaves open: closing the last one brings all to the disk.
+
+    By it the service knows, too, whether anybody has written to the file, and else need not read it again.
+    """
 
     def __init__(self) -> None:
         self._held: tuple[int, sqlite3.Connection] | None = None
+        self._kept: tuple[int, dict[str, Any]] = (0, {})  # what was read of the file in this state of it
         self._lock = threading.Lock()
 
     def hold(self, file: Path) -> None:
@@ -100,6 +104,19 @@ class CacheAnchor:
             self._held = number, connection
             connection.execute("SELECT count(*) FROM sqlite_master")  # opens it, which connecting does not
 
+    def recall(self, key: str, read: Callable[[str], Any]) -> Any:
+        """Return what `read` has found under the key since anybody wrote to the file."""
+        with self._lock:
+            if self._held is None:
+                return read(key)
+            version = self._held[1].execute("PRAGMA data_version").fetchone()[0]
+            if version != self._kept[0]:
+                self._kept = version, {}
+            kept = self._kept[1]
+        if key not in kept:
+            kept[key] = read(key)
+        return kept[key]
+
     def close(self) -> None:
         """Let the file go."""
         with self._lock:
@@ -108,7 +125,7 @@ class CacheAnchor:
     def _release(self) -> None:
         if self._held is not None:
             self._held[1].close()
-            self._held = None
+            self._held, self._kept = None, (0, {})
 
 
 class OrgCache:
@@ -137,6 +154,7 @@ class OrgCache:
                 _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."),
             ) from error
         self._cache: diskcache.Cache | None = None
+        self._anchor: CacheAnchor | None = None
         try:
             data_folder.make_folder(folder)
             is_usable = data_folder.has_locks(folder.parent)
@@ -153,6 +171,7 @@ class OrgCache:
                 self._cache = self._open()
                 if anchor is not None and os.name != "nt":  # where an open file cannot be deleted
                     anchor.hold(folder / "cache.db")
+                    self._anchor = anchor
 
     def _open(self) -> _Cache:
         file = self._folder / "cache.db"
@@ -299,9 +318,10 @@ class OrgCache:
         value = until = None
         with self._renewing():
             if self._cache is not None:
-                value, until = self._cache.get(self._key(what, root_id), expire_time=True)
-        latest = time.time() + self._lifetimes_s[what] + clock.AHEAD.total_seconds()
-        return None if until is None or until > latest else value
+                read, key = partial(self._cache.get, expire_time=True), self._key(what, root_id)
+                value, until = read(key) if self._anchor is None else self._anchor.recall(key, read)
+        latest = (now := time.time()) + self._lifetimes_s[what] + clock.AHEAD.total_seconds()
+        return value if until is not None and now <= until <= latest else None
 
     def _set(self, what: str, value: Any, root_id: int | None = None) -> None:
         """Cache a value for its time; with None, or no time, what was there is gone."""
@@ -321,7 +341,7 @@ class OrgCache:
             with suppress(*_FAILURES):
                 if self._cache is not None:
                     self._cache.close()
-            self._cache = None
+            self._cache = self._anchor = None
             _open_cache.cache_clear()
             if isinstance(error, _BUSY_FULL_OR_FORBIDDEN):
                 return

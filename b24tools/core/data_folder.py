@@ -9,7 +9,7 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,13 +38,18 @@ def prepare(folder: Path) -> None:
         return
     notice_owner(folder)
     with suppress(OSError):  # of another user: doctor names them
-        files = list(folder.iterdir())
-        ours = [file for file in files if _OURS.fullmatch(file.name)]
-        within = folder.glob("cache/cache.db*")  # of 0.1.0; what is in the other folders was never for others
-        for path in [*([folder] if len(ours) == len(files) else []), *ours, *within]:
-            mode = stat.S_IMODE(path.lstat().st_mode)
-            if mode & (stat.S_IRWXG | stat.S_IRWXO) and not path.is_symlink():
-                path.chmod(mode & stat.S_IRWXU)
+        _hide_files(folder, folder.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=100)  # a service asks with each order, and seldom has anything come into the folder since
+def _hide_files(folder: Path, _changed_at_ns: int) -> None:
+    files = list(folder.iterdir())
+    ours = [file for file in files if _OURS.fullmatch(file.name)]
+    within = folder.glob("cache/cache.db*")  # of 0.1.0; what is in the other folders was never for others
+    for path in [*([folder] if len(ours) == len(files) else []), *ours, *within]:
+        mode = stat.S_IMODE(path.lstat().st_mode)
+        if mode & (stat.S_IRWXG | stat.S_IRWXO) and not path.is_symlink():
+            path.chmod(mode & stat.S_IRWXU)
 
 
 def is_folder(path: Path) -> bool:

@@ -110,10 +110,11 @@ def hint_nearest(nearest: str | None, otherwise: str) -> str:
 def mark_namesakes(people: Iterable[Person]) -> dict[int, Person]:
     """Return people by id, of whom texts show the ids where several have one name; the last one of an id counts."""
     by_id = {person.id: person for person in people}
-    shared = {name for name, count in Counter(person.name for person in by_id.values()).items() if count > 1}
-    for id_, person in by_id.items():
-        if person.has_namesake != (person.name in shared):
-            by_id[id_] = replace(person, has_namesake=person.name in shared)
+    names = {id_: person.name for id_, person in by_id.items()}
+    shared = {name for name, count in Counter(names.values()).items() if count > 1}
+    for id_, name in names.items():
+        if by_id[id_].has_namesake != (name in shared):
+            by_id[id_] = replace(by_id[id_], has_namesake=name in shared)
     return by_id
 
 

@@ -155,7 +155,7 @@ def _see_who_is_there(tools: Tools, rules: Rules, people: set[int]) -> tuple[set
     calendar, _warnings = working_hours(company, rules)
     known = [company.staff.people.get(id_) or Person(id_, "", "", "", True, ()) for id_ in people]
     calendars = own_calendars(known, company, rules, calendar)
-    working = {id_ for id_ in people if calendars[id_].is_worked(now)}
+    working = {id_ for id_ in people if calendars.get(id_, calendar).is_worked(now)}
     if not working:
         return set(), set()
     portal = portal_state.read_presence(tools.client, ask_about(tools, rules, company, working))

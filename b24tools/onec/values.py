@@ -10,7 +10,6 @@ import binascii
 import json
 import math
 import re
-from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from urllib.parse import unquote_to_bytes
@@ -205,21 +204,23 @@ def read_position_id(value: object) -> str | None:
 def read_flag(value: object) -> bool:
     """Yes or no in any of 1C's spellings; nothing is no."""
     _check_length(value)
-    if is_blank(value):
-        return False
-    if isinstance(value, int | float) and value in (0, 1):
-        return bool(value)
-    word = value.strip().casefold() if isinstance(value, str) else None
-    if word in _YES or word in _NO:
-        return word in _YES
-    raise ValueError(_("{value} is neither yes nor no").format(value=show(value)))
+    if (flag := _find_flag(value)) is None:
+        raise ValueError(_("{value} is neither yes nor no").format(value=show(value)))
+    return flag
 
 
 def says_nothing(value: object) -> bool:
     """Whether it is no or nothing, as if it were not there."""
-    with suppress(ValueError):
-        return not read_flag(value)
-    return False
+    return _find_flag(value) is False
+
+
+def _find_flag(value: object) -> bool | None:
+    if is_blank(value):
+        return False
+    if isinstance(value, int | float) and value in (0, 1):
+        return bool(value)
+    word = value.strip().casefold() if isinstance(value, str) and len(value) <= MOST_SIGNS else None
+    return word in _YES if word in _YES or word in _NO else None
 
 
 def _read_number(value: object) -> Decimal | None:

@@ -53,8 +53,7 @@ class StagedTask(NamedTuple):
     accepted: datetime | None = None
 
 
-@dataclass(frozen=True)
-class Worker:
+class Worker(NamedTuple):
     """A person who may be given work. `last_assigned`: when b24tools last did.
 
     `rate`: how much work is done in an hour. `calendar`: the person's own, where it is not everybody's. `terms`: what
@@ -67,7 +66,7 @@ class Worker:
     last_assigned: datetime | None = None
     rate: Fraction = Fraction(1)
     calendar: WorkCalendar | None = None
-    terms: Mapping[str, Any] = field(default_factory=dict)
+    terms: Mapping[str, Any] = {}
 
     def own_s(self, work_s: int) -> int:
         """How long work takes this person, in whole minutes, rounded up: the portal cuts the seconds of a plan."""

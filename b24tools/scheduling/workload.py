@@ -12,6 +12,7 @@ from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from b24tools.scheduling.calendar import MINUTE_S, Interval, NoWorkingTime, Span, Timeline, WorkCalendar, whole_minute
@@ -77,7 +78,6 @@ class Workload:
         self._timelines = {id(calendar): self._usual}  # by the id of the calendar, which the workers keep alive
         self._usual_lines: dict[tuple[int, datetime], Timeline] = {}  # likewise, by their origins
         self._workers = {worker.id: worker for worker in workers}
-        self._is_uniform = all(worker.calendar is None and worker.rate <= 1 for worker in self._workers.values())
         self._times: dict[int, PersonTime] = {}
         self._tenders: dict[tuple[int, ...], dict[tuple[int, datetime], Tender]] = {}
         self._fill(tasks)
@@ -121,7 +121,11 @@ class Workload:
 
     def is_room(self, work_s: int, since: datetime, until: datetime) -> bool:
         """Whether so much work could be done between two moments by whoever has nothing else to do."""
-        return not self._is_uniform or work_s <= self._usual.worked(until) - self._usual.worked(since)
+        return not self._is_usual_pace or work_s <= self._usual.worked(until) - self._usual.worked(since)
+
+    @cached_property
+    def _is_usual_pace(self) -> bool:
+        return all(worker.calendar is None and worker.rate <= 1 for worker in self._workers.values())
 
     def pin(
         self, worker_id: int, length_s: int, not_before: datetime | None = None, worker_ids: Iterable[int] = ()

@@ -13,7 +13,6 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -135,7 +134,7 @@ def open_orders(chance: random.Random, people: int) -> tuple[list[Worker], list[
             operations.append(Operation(task, position, worker_ids, is_free=True))
         orders.append(OpenOrder(str(number), (wanted, number), wanted, tuple(operations)))
     ill = NOW + timedelta(days=1), NOW + timedelta(days=4)
-    return [replace(worker, absences=(ill,)) if worker.id % 7 == 0 else worker for worker in workers], tasks, orders
+    return [worker._replace(absences=(ill,)) if worker.id % 7 == 0 else worker for worker in workers], tasks, orders
 
 
 def replan(workers: list[Worker], tasks: list[OpenTask], orders: list[OpenOrder]) -> tuple[float, int]:

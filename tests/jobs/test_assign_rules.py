@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from datetime import datetime
 from decimal import Decimal
@@ -920,13 +921,43 @@ def test_a_pickle_in_the_cache_is_not_loaded(works: Works) -> None:
     assert ("unchanged", False) == (result.outcome, planted.exists())
 
 
-def test_a_cache_damaged_in_the_middle_of_a_run_does_not_stop_it(works: Works) -> None:
+@pytest.mark.parametrize("is_held", [False, True])
+def test_a_cache_damaged_in_the_middle_of_a_run_does_not_stop_it(works: Works, is_held: bool) -> None:
     """What was cached is asked for again."""
-    works.assign(order())
-    with works.tools() as tools:
-        with closing(sqlite3.connect(works.folder / "cache" / "cache.db")) as cache, cache:
-            cache.execute("UPDATE Cache SET value = x'00ff', raw = 1, mode = 1")
-        assert tools.directory.company(with_files=False).fresh
+    with closing(CacheAnchor()) as anchor:
+        works.anchor = anchor if is_held else None
+        works.assign(order())
+        with works.tools() as tools:
+            with closing(sqlite3.connect(works.folder / "cache" / "cache.db")) as cache, cache:
+                cache.execute("UPDATE Cache SET value = x'00ff', raw = 1, mode = 1")
+            assert tools.directory.company(with_files=False).fresh
+            assert not tools.directory.company(with_files=False).fresh
+
+
+def test_a_service_reads_the_cache_again_when_another_process_has_written_to_it(
+    works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what is in it has its time all the same."""
+    with closing(CacheAnchor()) as anchor:
+        works.anchor = anchor
+        works.assign(order())
+        with works.tools() as tools:
+            tools.directory.remember_date_order("dmy")
+        read = []
+        for other in (False, True):
+            works.anchor = None
+            with works.tools() as tools:
+                if other:
+                    tools.directory.remember_date_order("mdy")
+            works.anchor = anchor
+            with works.tools() as tools:
+                read.append(tools.directory.date_order())
+        assert ["dmy", "mdy"] == read
+        with works.tools() as tools:
+            assert tools.directory.is_owner_admin()
+            tomorrow = time.time() + 25 * 3600
+            monkeypatch.setattr(time, "time", lambda: tomorrow)
+            assert not tools.directory.is_owner_admin()
 
 
 def test_a_dry_run_says_that_the_data_folder_cannot_be_used(works: Works) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from b24tools import context
+from b24tools.assignment.staffing import own_calendars, working_hours
 from b24tools.cli import app
 from b24tools.jobs import load, why
 from b24tools.render.load import data as load_data
@@ -120,6 +121,18 @@ def test_a_schedule_of_ones_own(works: Works) -> None:
     works.people = PeopleFile()
     after = ("Иван Третий", at(23, 11), at(23, 12), HOUR)  # what was planned from seven on is done from nine
     assert after == slot(given(works, 60, number="4", pins={"Резчик": third}))
+
+
+def test_only_who_works_otherwise_has_hours_of_ones_own(works: Works) -> None:
+    """By that planning knows whether all work alike, and which work can surely not be done in time."""
+    first, second = shop(works, "Первый", "Второй")
+    works.people = said(people={first: {"rate": 0.5}, second: {"hours_a_week": 30}})
+    terms = rules(people=works.people)
+    with works.tools() as tools:
+        company = tools.directory.company(with_files=False)
+        calendar, _warnings = working_hours(company, terms)
+        own = own_calendars(company.staff.people.values(), company, terms, calendar)
+    assert {second: calendar.limited_to(30 * HOUR)} == own
 
 
 def test_a_schedule_of_ones_own_with_long_days_is_doubted(works: Works) -> None:

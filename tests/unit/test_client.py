@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -48,7 +49,7 @@ def test_a_call_is_a_json_post_with_its_parameters_in_the_body() -> None:
 
     request = route.calls.last.request
     assert Answer({"tasks": []}, 12) == answer
-    assert request.content == b'{"filter": {"TITLE": "\xd0\x81\xd0\xb6"}, "select": null}'
+    assert request.content == b'{"filter":{"TITLE":"\xd0\x81\xd0\xb6"},"select":null}'
     assert f"{URL}tasks.task.list" == str(request.url)
     assert ("application/json", "application/json", f"b24tools/{__version__}") == (
         request.headers["Content-Type"],
@@ -62,6 +63,13 @@ def test_half_a_surrogate_pair_does_not_break_the_json() -> None:
     script = Script(ok(1))
     open_client(script).call("tasks.task.add", {"fields": {"TITLE": "a\ud83d"}})
     assert script.asked == [("tasks.task.add", {"fields": {"TITLE": "a?"}})]
+
+
+def test_no_number_breaks_the_json() -> None:
+    """Likewise: JSON has neither."""
+    script = Script(ok(1))
+    open_client(script).call("tasks.task.add", {"fields": {"A": math.nan, "B": math.inf}})
+    assert script.asked == [("tasks.task.add", {"fields": {"A": "NaN", "B": "Infinity"}})]
 
 
 @pytest.mark.parametrize("method", ["", "user.get?x=1", "../user.get", "user..get", "user.get/", "batch"])

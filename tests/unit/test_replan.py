@@ -101,7 +101,7 @@ def grow(seed: int, *, route: bool) -> Plant:
     overdue = [OpenTask(1, chance.randint(1, 3), chance.randrange(1, 9) * HOUR_S, at(1, 9), at(1, 18), begun=True)]
     ill = chance.randint(1, 6)
     absence = at(2), at(2) + timedelta(days=chance.randint(1, 4))
-    workers = [replace(worker, absences=(absence,)) if worker.id == ill else worker for worker in workers]
+    workers = [worker._replace(absences=(absence,)) if worker.id == ill else worker for worker in workers]
     orders = []
     for number, (wanted, lines) in enumerate(planned):
         operations = []
@@ -280,7 +280,7 @@ def crowd(seed: int) -> Plant:
         wanted, priority = at(chance.randint(3, 9)), chance.choice((1, inf))
         orders.append(OpenOrder(str(number), (priority, wanted, number), wanted, tuple(operations), priority=priority))
         tasks += [operation.task for operation in operations]
-    workers = [replace(worker, absences=(absence,)) if worker.id == ill else worker for worker in workers]
+    workers = [worker._replace(absences=(absence,)) if worker.id == ill else worker for worker in workers]
     return Plant(workers, tasks, orders)
 
 
@@ -305,7 +305,7 @@ def test_moves_that_help_an_order_take_less_from_others(seed: int) -> None:
         wanted = at(chance.randint(4, 5))
         operations = tuple(replace(operation, cause="") for operation in order.operations)
         orders.append(replace(order, importance=(wanted, number), late_from=wanted, operations=operations))
-    plant = Plant([replace(worker, absences=()) for worker in plant.workers], plant.tasks, orders)
+    plant = Plant([worker._replace(absences=()) for worker in plant.workers], plant.tasks, orders)
     plan = plant.plan()
     late = [
         sum(max(0, (_day(ends[order.id]) - _day(order.late_from)).days) for order in orders if order.late_from)

@@ -691,7 +691,7 @@ def test_lanes_and_choices_are_those_of_a_walk_over_the_minutes(
         rate = data.draw(st.sampled_from([Fraction(1), Fraction(1, 2), Fraction(3, 4), Fraction(3, 2), Fraction(3)]))
         workers.append(Worker(n, str(n), away[n - 1], rate=rate, calendar=other))
     workload = Workload(calendar, MONDAY, workers, data.draw(st.permutations(tasks)), step * 60)
-    slow = SlowWorkload([replace(worker, calendar=worker.calendar or calendar) for worker in workers], tasks)
+    slow = SlowWorkload([worker._replace(calendar=worker.calendar or calendar) for worker in workers], tasks)
     given_out: dict[int, list[tuple[datetime, datetime]]] = {worker.id: [] for worker in workers}
     for turn in range(1, 6):
         assume(not slow.is_too_long)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -101,6 +102,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
                 results = _assign(session, orders, read_caller(request), dry_run=False)
         finally:
             writing.release()
+        later.add_task(gc.collect, 0)  # so that it is not the next order that has to wait for it
         if session.settings.notify:
             later.add_task(_send_messages, session)
         more = {"orders": render_assign.data(results, zone)} if details else {}
