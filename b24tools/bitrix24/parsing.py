@@ -21,7 +21,7 @@ def read_moment(text: Any, zone: tzinfo) -> datetime | None:
 
     The offset in the text is today's, pasted onto dates of any season, and is not trusted.
     """
-    return _read_moment(str(text), zone)
+    return _read_moment(str(text), zone) if text else None
 
 
 @lru_cache(maxsize=4096)  # `serve` reads the same open tasks for each order

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,7 @@ TASK_DATES = (
     "startDatePlan",
     "endDatePlan",
 )
+ENOUGH_ROWS = 50  # to see the offset that most dates carry
 
 
 class PortalClock:
@@ -107,6 +109,6 @@ def _read_iso(text: str) -> datetime | None:
 
 def _printed_offset(rows: Iterable[Mapping[str, Any]]) -> timedelta | None:
     """The offset that the dates carry. Most of them: a date of the distant past may have one of its own."""
-    moments = (read_iso(row.get(name)) for row in rows for name in TASK_DATES)
+    moments = (read_iso(row.get(name)) for row in islice(rows, ENOUGH_ROWS) for name in TASK_DATES)
     offsets = Counter(moment.utcoffset() for moment in moments if moment)
     return offsets.most_common(1)[0][0] if offsets else None

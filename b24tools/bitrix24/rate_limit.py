@@ -14,6 +14,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -67,7 +68,8 @@ class RateLimiter:
     ) -> None:
         if per_second <= 0 or burst < 1:
             raise ValueError("per_second must be above 0 and burst at least 1")
-        self._exchange = self._look = None if isinstance(shared, Path) else shared
+        self._exchange = None if isinstance(shared, Path) else shared
+        self._look: Exchange | None = None
         if isinstance(shared, Path):
             lock = filelock.FileLock(f"{shared}.lock", timeout=LOCK_TIMEOUT_S, mode=data_folder.PRIVATE_FILE)
             self._exchange, self._look = partial(_exchange_file, shared, lock), partial(_show, shared)
@@ -130,11 +132,13 @@ class RateLimiter:
         `is_read`: none is saved. A file is read without the lock, which takes ten times as long: what somebody is in
         the middle of writing reads as a fresh start, and the worst of it is a request that the portal refuses.
         """
+        if is_read and self._look is not None and not self._complained:
+            with suppress(OSError):
+                return self._change_shared(self._look, change, is_read)
         with self._mutex:
-            exchange = self._look if is_read and not self._complained else self._exchange
-            if exchange is not None:
+            if self._exchange is not None:
                 try:
-                    return self._change_shared(exchange, change, is_read)
+                    return self._change_shared(self._exchange, change, is_read)
                 except (OSError, NotImplementedError) as error:  # filelock: timeout; no locks on this file system
                     if not self._complained:
                         self._complained = True
