@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from b24tools.assignment import portal_state, recovery
@@ -31,6 +31,7 @@ from b24tools.core.models import Person, Status, Task
 from b24tools.onec import order as onec_order
 
 WRITES_AT_ONCE = MOST_COMMANDS - 1  # one more asks about the people
+NEWS_AFTER = timedelta(seconds=10)  # people may have left, as files may take minutes
 
 
 class Writer:
@@ -48,6 +49,7 @@ class Writer:
         self._client = tools.client
         self._store = tools.store
         self._clock = tools.clock
+        self._planned_at = tools.clock.now()
         self._origin = tools.origin
         self._rules = rules
         self._titles = titles
@@ -108,7 +110,9 @@ class Writer:
         getters = {
             write.line.plan.responsible[0] for write in chunk if write.verb == ADD and write.line.plan.responsible
         }
-        people = batch.add(queries.people_by_id(sorted(getters))) if getters and batch.room < MOST_COMMANDS else None
+        is_news = self._clock.now() - self._planned_at >= NEWS_AFTER  # each command takes the portal its time
+        asks = is_news and getters and batch.room < MOST_COMMANDS
+        people = batch.add(queries.people_by_id(sorted(getters))) if asks else None
         with suppress(errors.PortalError):  # then each command has it
             batch.send()
         lost: list[Line] = []

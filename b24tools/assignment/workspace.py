@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -29,6 +30,7 @@ from b24tools.onec import task_fields
 from b24tools.store.orders import LedgerFile
 
 NAME_TAKEN = "DISK_OBJ_22000"
+HEAD_START_S = 0.003  # for the request that reads: all waits for its answer, and a file would fill the line before it
 
 EarlyUploads = Future[dict[tuple[int | None, str], int]]
 
@@ -42,6 +44,7 @@ def upload_early(client: Client, folder_id: int, orders: Iterable[onec_order.Ord
     ids: dict[tuple[int | None, str], int] = {}
 
     def upload() -> dict[tuple[int | None, str], int]:
+        time.sleep(HEAD_START_S)
         with suppress(errors.B24ToolsError):
             for stored, file in files.items():
                 ids[folder_id, stored] = client.ask(_upload(folder_id, stored, file))

@@ -280,12 +280,22 @@ def test_somebody_who_leaves_while_files_are_uploaded_is_told(works: Works, monk
 
     def leave(self: Workspace, lines: Any) -> None:
         upload(self, lines)
+        works.clock.sleep(60)
         works.portal.users[cutter].active = False
 
     monkeypatch.setattr(Workspace, "upload", leave)
+    works.portal.log.clear()
     file = onec_order.Attachment(name="чертёж.pdf", content=b"x")
     task = works.assign(order([("Раскрой", 60)], files=(file,)))[0].tasks[0]
     assert ("created", ("Иван Раскрой has left since the plan was made: give the task to somebody else",)) == (
         task.outcome,
         task.warnings,
     )
+    assert "user.get" in works.portal.log[-1].methods
+
+
+def test_who_was_seen_a_moment_ago_is_not_asked_about_again(works: Works) -> None:
+    """Each command takes the portal its time."""
+    shops(works, "Раскрой")
+    works.assign(order([("Раскрой", 60)]))
+    assert ["tasks.task.add"] == list(works.portal.log[-1].methods)
