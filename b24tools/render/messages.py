@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from b24tools.assignment.standing import AWAY, HoldUp
+from b24tools.assignment.hold_up import AWAY, HoldUp
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.timestamps import from_text
 from b24tools.render.console import clean

@@ -7,7 +7,7 @@ from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from b24tools.assignment import standing
+from b24tools.assignment import hold_up, standing
 from b24tools.assignment.recovery import is_unbegun
 from b24tools.core.i18n import _, pgettext
 from b24tools.core.models import Status
@@ -20,7 +20,8 @@ from b24tools.render.links import link_task
 from b24tools.store.orders import ENDED_CANCELLED
 
 if TYPE_CHECKING:
-    from b24tools.assignment.standing import HoldUp, LineStanding, OrderStanding
+    from b24tools.assignment.hold_up import HoldUp
+    from b24tools.assignment.standing import LineStanding, OrderStanding
     from b24tools.jobs.orders import Listing
 
 STATUSES = {int(status): status.name.lower() for status in Status}
@@ -203,20 +204,20 @@ def describe_hold_up(held: HoldUp, today: date | None = None) -> str:
     until = held.until
     day = until.strftime("%d.%m" if today and today.year == until.year else "%d.%m.%Y") if until else ""
     words = {
-        standing.AWAY: _("{name} is away until {day}"),
-        standing.GONE: _("{name} does not work there any more"),
-        standing.BUSY: _("{name} has other work first"),
-        standing.PLANNED: _("it is planned later than {name} has time for it"),
-        standing.BEHIND: _("{name} is behind the plan"),
-        standing.DEFERRED: _("the task of {name} is deferred"),
-        standing.OUTSIDE: _("the task was given to somebody outside production: when it is done is not known"),
-        standing.MOVED: _("somebody has put the task of {name} later"),
-        standing.MISSING: _("the task was deleted on the portal"),
-        standing.UNWRITTEN: _("no task was made: see history, then send the order again"),
-        standing.WORK: _("{name} has the longest work"),
+        hold_up.AWAY: _("{name} is away until {day}"),
+        hold_up.GONE: _("{name} does not work there any more"),
+        hold_up.BUSY: _("{name} has other work first"),
+        hold_up.PLANNED: _("it is planned later than {name} has time for it"),
+        hold_up.BEHIND: _("{name} is behind the plan"),
+        hold_up.DEFERRED: _("the task of {name} is deferred"),
+        hold_up.OUTSIDE: _("the task was given to somebody outside production: when it is done is not known"),
+        hold_up.MOVED: _("somebody has put the task of {name} later"),
+        hold_up.MISSING: _("the task was deleted on the portal"),
+        hold_up.UNWRITTEN: _("no task was made: see history, then send the order again"),
+        hold_up.WORK: _("{name} has the longest work"),
     }
-    if held.reason == standing.AWAY and held.until_time:
-        words[standing.AWAY] = _("{name} is away until {moment}")
+    if held.reason == hold_up.AWAY and held.until_time:
+        words[hold_up.AWAY] = _("{name} is away until {moment}")
     moment = f"{day} {held.until_time:%H:%M}" if held.until_time else ""
     reason = words[held.reason].format(name=held.person or "?", day=day, moment=moment)
     return f"{held.position} - {reason}" if held.position else reason

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from b24tools import context
-from b24tools.assignment.standing import (
+from b24tools.assignment.hold_up import (
     AWAY,
     BEHIND,
     BUSY,

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from b24tools.assignment.hold_up import HoldUp
 from b24tools.assignment.report import Bottleneck, OrderResult, Promise
-from b24tools.assignment.standing import HoldUp, OrderStanding, read_standings
+from b24tools.assignment.standing import OrderStanding, read_standings
 from b24tools.jobs import load, replan, today
 from b24tools.jobs.orders import STATES, list_orders
 from b24tools.scheduling.calendar import DAY_OFF, DayRule, Shift

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from b24tools.assignment.hold_up import HoldUp
 from b24tools.assignment.order_lookup import SeveralOrders, find_order
-from b24tools.assignment.standing import LATE, HoldUp, OrderStanding
+from b24tools.assignment.standing import LATE, OrderStanding
 from b24tools.core import errors
 from b24tools.jobs import orders
 from b24tools.jobs.orders import Listing, Outbox

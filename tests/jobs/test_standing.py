@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from b24tools.assignment.hold_up import HoldUp
 from b24tools.assignment.report import Bottleneck
-from b24tools.assignment.standing import HoldUp, Standings, read_standings
+from b24tools.assignment.standing import Standings, read_standings
 from b24tools.render.orders import describe_hold_up, describe_line
 from tests.support.crash import killed_at
 from tests.support.orders import MOSCOW, Works, order, rules

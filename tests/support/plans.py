@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from b24tools.assignment.standing import HoldUp, LineStanding, OrderStanding
+from b24tools.assignment.hold_up import HoldUp
+from b24tools.assignment.standing import LineStanding, OrderStanding
 from b24tools.core.models import Department, Person, Status, Task
 from b24tools.jobs.people_plans import DepartmentPlan, PersonPlan, Work
 from b24tools.scheduling.calendar import Interval, Shift, WorkCalendar
