@@ -46,7 +46,7 @@ class Bottleneck:
     In working seconds: `wait_s` from when it could have begun until its person has time for it,
     `work_s` from then to its end. `away_until`: the last day of an absence that takes half of that or more, and
     `away_time` on that day where it ends within it. `planned_later`: for most of the wait its person has time, and only
-    the plan is so late.
+    the plan is so late. `accepted`: the wait for that is what takes longest.
     """
 
     position: str
@@ -56,6 +56,7 @@ class Bottleneck:
     away_until: date | None = None
     away_time: time | None = None
     planned_later: bool = False
+    accepted: datetime | None = None
 
 
 @dataclass(frozen=True)

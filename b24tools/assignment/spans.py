@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from b24tools.assignment.plan import COMPLETE, PlannedTask, Rules, late_from
@@ -15,6 +16,17 @@ from b24tools.core.models import DONE, OPEN_WORK, Absence, Person, Status, Task
 from b24tools.onec import order as onec_order
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
 from b24tools.scheduling.workload import Workload, remaining_s
+
+
+class _Operation(NamedTuple):
+    """An operation as it lies in the lane of a person, by this number there. `key`: the line's, or the task's id."""
+
+    key: str | int
+    position: str
+    person_id: int
+    number: int
+    span: Interval
+    is_begun: bool
 
 
 @dataclass(frozen=True)
@@ -28,6 +40,7 @@ class Spans:
     people: Mapping[int, Person]
     absences: Mapping[int, Sequence[Absence]]
     _uncertain: set[int] = field(default_factory=set)
+    _waits: dict[str | int, list[str | int]] = field(default_factory=dict)
 
     def end_of(self, plan: PlannedTask) -> datetime | None:
         """When its work is done, with all that stands before it; None for finished, failed and unplanned work.
@@ -76,8 +89,16 @@ class Spans:
     def look_at_left(
         self, left: Sequence[tuple[int | None, Task | None]], plans: Sequence[tuple[int, PlannedTask]]
     ) -> None:
-        """Note which tasks of lines that an order has no longer wait for what nobody knows the end of; with stages."""
+        """Note what waits for what, with tasks of lines that an order has no longer; with stages.
+
+        And which of these wait for what nobody knows the end of.
+        """
         lying = [(stage, task) for stage, task in left if task is not None and stage is not None]
+        keys: list[tuple[int, str | int, Task | None]] = [(stage, plan.item.key, plan.task) for stage, plan in plans]
+        keys += [(stage, task.id, task) for stage, task in lying]
+        for stage, key, task in keys:
+            if task is None or task.status != Status.IN_PROGRESS:
+                self._waits[key] = [other for earlier, other, _task in keys if earlier < stage]
         for stage, task in lying:
             before = [plan for earlier, plan in plans if earlier < stage]
             if self.is_uncertain(task, before, [other for earlier, other in lying if earlier < stage]):
@@ -195,73 +216,99 @@ class Spans:
             return None
         if any(map(self.is_unknown, plans)) or any(self.is_outside(task) for __, task in left):
             return None
-        spans = {plan.item.key: span for plan in plans if (span := self.of(plan))}
-        ends = [end for __, end in spans.values()]
-        longer = [(end, line) for line in left if (end := self.end_of_task(line[1].responsible_id, line[1].id))]
-        ready, since = max([*ends, *(end for end, __ in longer)], default=None), late_from(order)
+        operations = {one.key: one for one in self._list_lying(plans, left)}
+        ready, since = max((one.span[1] for one in operations.values()), default=None), late_from(order)
         if ready is None:
             return None
-        last = None if ready in ends else next(line for end, line in longer if end == ready)
         return Promise(
             ready=ready,
             day=read_end(ready, self.calendar.zone)[0],
             late_s=Timeline(self.calendar, (), since).worked(ready) if since else 0,
-            bottleneck=self._name_left(*last) if last else self._bottleneck(plans, spans),
+            bottleneck=self._find_bottleneck(operations, order.accepted),
         )
 
-    def _name_left(self, position: str, task: Task) -> Bottleneck | None:
-        """Return how long an operation takes that the order has no longer, and that ends last."""
-        span = self.workload.span_of(task.responsible_id, task.id)
-        return self._weigh(position, task.responsible_id, self.now, span) if span else None
+    def _list_lying(self, plans: Sequence[PlannedTask], left: Sequence[tuple[str, Task]]) -> Iterator[_Operation]:
+        """List the operations that are not done as they lie in the lanes."""
+        for plan in plans:
+            if span := self.of(plan):
+                number = plan.choice.number if plan.choice else plan.task.id if plan.task else 0
+                person_id = plan.responsible[0] if plan.responsible else 0
+                is_begun = plan.task is not None and plan.task.status == Status.IN_PROGRESS
+                yield _Operation(plan.item.key, plan.item.line.position, person_id, number, span, is_begun)
+        for position, task in left:
+            with suppress(NoWorkingTime):
+                if span := self.workload.span_of(task.responsible_id, task.id):
+                    is_begun = task.status == Status.IN_PROGRESS
+                    yield _Operation(task.id, position, task.responsible_id, task.id, span, is_begun)
 
-    def _bottleneck(self, plans: Sequence[PlannedTask], spans: Mapping[str, Interval]) -> Bottleneck | None:
+    def _find_bottleneck(self, lying: Mapping[str | int, _Operation], accepted: datetime | None) -> Bottleneck | None:
         """Return, of the last operation and those it had to wait for, the one that takes longest; as `standing` does.
 
-        Work begins on whole steps: up to the next one nothing waits.
+        Or the wait until the order is accepted. Work begins on whole steps: up to the next one nothing waits.
         """
-        last: PlannedTask | None = max(
-            (plan for plan in plans if plan.item.key in spans), key=lambda plan: spans[plan.item.key][1]
-        )
-        operations: list[Bottleneck] = []
+        last: _Operation | None = max(lying.values(), key=lambda one: one.span[1])
+        found: list[tuple[int, Bottleneck]] = []
         while last is not None:
-            person_id = last.responsible[0] if last.responsible else 0
-            could, span = max(last.not_before or self.now, self.now), spans.get(last.item.key, (self.now, self.now))
-            number = last.choice.number if last.choice else last.task.id if last.task else 0
-            operations.append(self._weigh(last.item.line.position, person_id, could, span, number))
-            last = last.after
-        return max(operations, key=lambda operation: operation.wait_s + operation.work_s, default=None)
+            before = max(
+                (lying[key] for key in self._waits.get(last.key, ()) if key in lying),
+                key=lambda one: one.span[1],
+                default=None,
+            )
+            since = max(self.now, before.span[1]) if before else self.now
+            could = since if accepted is None or last.is_begun else max(since, accepted)
+            if accepted and since < could:
+                whole = self._weigh(last, since)
+                timeline = Timeline(self.workload.calendar_of(last.person_id), (), self.workload.now)
+                held_s = min(
+                    timeline.worked(accepted) - timeline.worked(since),
+                    self.workload.wait_of(last.person_id, last.number, since)[1],
+                )
+                named = replace(whole, away_until=None, away_time=None, planned_later=False, accepted=accepted)
+                found.append((held_s, named))
+            own = self._weigh(last, could)
+            found.append((own.wait_s + own.work_s, own))
+            last = before
+        return max(found, key=lambda pair: pair[0])[1]
 
-    def _weigh(self, position: str, person_id: int, could: datetime, span: Interval, number: int = 0) -> Bottleneck:
-        """Return how long what lies by this number in the lane waits if it could begin then, and how long it takes."""
+    def _weigh(self, operation: _Operation, could: datetime) -> Bottleneck:
+        """Return how long an operation waits if it could begin then, and how long it takes."""
+        _key, position, person_id, number, span, _is_begun = operation
         timeline = Timeline(self.workload.calendar_of(person_id), (), self.workload.now)
         could = self.calendar.round_up(could, self.rules.step_s)
         wait_s, work_s = wait_and_work(timeline, could, span)
         away = [(absence.start, absence.end) for absence in self.absences.get(person_id, ())]
-        lost = find_absences(timeline, (could, span[1]), away, wait_s + work_s)
+        lost_s, lost = find_lost(timeline, (could, span[1]), away)
         person = self.people.get(person_id)
-        day, hour = read_end(max(end for __, end in lost), self.calendar.zone) if lost else (None, None)
+        day, hour = (
+            read_end(max(end for __, end in lost), self.calendar.zone)
+            if lost and 2 * lost_s >= wait_s + work_s
+            else (None, None)
+        )
         others_s, idle_s = self.workload.wait_of(person_id, number, could)
         return Bottleneck(position, wait_s, work_s, person.shown if person else None, day, hour, idle_s > others_s)
+
+
+def read_begin(moment: datetime, zone: ZoneInfo) -> tuple[date, time | None]:
+    """Return the day on which something begins, and the time where that is not midnight."""
+    local = moment.astimezone(zone)
+    return local.date(), local.time() if local.time() != time() else None
 
 
 def read_end(end: datetime, zone: ZoneInfo) -> tuple[date, time | None]:
     """Return the last day of something, and the time where it ends within that; at midnight it is the day before."""
     local = end.astimezone(zone)
-    day = (end - timedelta(microseconds=1)).astimezone(zone).date()
-    return day, local.time() if local.time() != time() else None
+    return (end - timedelta(microseconds=1)).astimezone(zone).date(), local.time() if local.time() != time() else None
 
 
-def find_absences(
-    timeline: Timeline, span: Interval, absences: Iterable[Interval], taken_s: float
-) -> tuple[Interval, ...]:
-    """Return the absences in a span, if half of the seconds that were taken or more are lost under them.
+def find_lost(timeline: Timeline, span: Interval, absences: Iterable[Interval]) -> tuple[int, tuple[Interval, ...]]:
+    """Return how many working seconds of a span are lost under absences, and which these are; none where that is 0.
 
     The timeline is the person's without any.
     """
     inside = tuple(sorted(absence for absence in absences if absence[0] < span[1] and absence[1] > span[0]))
     there = timeline.without(inside)
     lost_s = sum((line.worked(span[1]) - line.worked(span[0])) * sign for line, sign in ((timeline, 1), (there, -1)))
-    return inside if lost_s > 0 and 2 * lost_s >= taken_s else ()
+    return (lost_s, inside) if lost_s > 0 else (0, ())
 
 
 def wait_and_work(timeline: Timeline, could: datetime, span: Interval) -> tuple[int, int]:

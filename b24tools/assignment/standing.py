@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from b24tools.assignment import portal_state, recovery
@@ -52,6 +52,7 @@ class LineStanding:
     `span` is only the time that is reserved for it. `was_over`: nothing was left to do of its order before, or 1C says
     so: then it does not matter that the task is not there any more. `is_cancelled`: 1C has cancelled the order.
     `lies_as`: by which number it lies in the lane, if not its task's. `absences`: of the person, from now on.
+    `taken_from`: whose it was, by id, who works there still, before somebody gave it to another person by hand.
     """
 
     row: LedgerTask
@@ -65,6 +66,7 @@ class LineStanding:
     is_cancelled: bool = False
     lies_as: int | None = None
     absences: tuple[Interval, ...] = ()
+    taken_from: int | None = None
 
     @property
     def ready(self) -> datetime | None:
@@ -262,7 +264,8 @@ def stand_with(
             return replace(line, span=None, after=None)
         row = replace(line.row, responsible_id=task.responsible_id, start=task.start, end=task.end)
         person = people.get(task.responsible_id)
-        return replace(line, row=row, task=task, person=person, span=None, after=None)
+        taken_from = line.taken_from if line.task.responsible_id == task.responsible_id else None
+        return replace(line, row=row, task=task, person=person, span=None, after=None, taken_from=taken_from)
 
     lines = {order.row.id: [change(line) for line in order.lines] for order in standings.orders}
     lines = _let_wait(lines, workload, rules)
@@ -274,7 +277,11 @@ def late_since(row: OrderRow, zone: tzinfo) -> datetime | None:
     """Return the moment from which an order is late: the midnight after the wanted day, or the wanted moment."""
     if row.wanted is None or row.wanted.time() != time.min:
         return row.wanted and row.wanted.astimezone(zone)
-    return datetime.combine(row.wanted.date() + timedelta(days=1), time.min, zone)  # of whatever zone it was sent in
+    return _midnight_after(row.wanted.date(), zone)  # of whatever zone it was sent in
+
+
+def _midnight_after(day: date | None, zone: tzinfo) -> datetime | None:
+    return datetime.combine(day + timedelta(days=1), time.min, zone) if day else None
 
 
 def _questions(tools: Tools, rules: Rules, company: OrgData, rows: Collection[LedgerTask]) -> Questions:
@@ -291,7 +298,9 @@ def _read_line(row: LedgerTask, order: OrderRow, portal: PortalState, people: Ma
     person = people.get(task.responsible_id) if task else None
     was_over, is_cancelled = order.is_over or order.ended is not None, order.ended == ENDED_CANCELLED
     row = recovery.see_change(see_move(row, task), task)
-    return LineStanding(row, task, person, None, was_over=was_over, is_cancelled=is_cancelled)
+    was_with = people.get(row.responsible_id or 0) if task and task.responsible_id != row.responsible_id else None
+    taken_from = was_with.id if was_with and was_with.active else None
+    return LineStanding(row, task, person, None, was_over=was_over, is_cancelled=is_cancelled, taken_from=taken_from)
 
 
 def _let_wait(
@@ -380,5 +389,6 @@ def _stand(row: OrderRow, lines: list[LineStanding], workload: Workload, rules: 
     is_at_risk = not is_known or (day is not None and row.promised_first is not None and day > row.promised_first)
     if not (is_late or is_at_risk):
         return standing
-    holds_up = find_hold_up(row, lines, workload, rules, now)
+    due = late_from if is_late else _midnight_after(row.promised_first, zone)
+    holds_up = find_hold_up(row, lines, workload, rules, now, due)
     return replace(standing, state=LATE if is_late else AT_RISK, holds_up=holds_up)

@@ -34,16 +34,19 @@ def data(results: Sequence[OrderResult], zone: ZoneInfo) -> list[dict[str, Any]]
             "late_s": order.late_s,
             "late_work_s": order.promise.late_s if order.promise else 0,
             "promise": order.promise.day.isoformat() if order.promise else None,
-            "bottleneck": order.promise and order.promise.bottleneck and _bottleneck_data(order.promise.bottleneck),
+            "bottleneck": order.promise and _bottleneck_data(order.promise.bottleneck, zone),
         }
         for order in results
     ]
 
 
-def _bottleneck_data(bottleneck: Bottleneck) -> dict[str, Any]:
+def _bottleneck_data(bottleneck: Bottleneck | None, zone: ZoneInfo) -> dict[str, Any] | None:
+    if bottleneck is None:
+        return None
     values, until = asdict(bottleneck), bottleneck.away_until
     del values["away_time"]
-    return values | {"away_until": until.isoformat() if until else None}
+    accepted = to_text(bottleneck.accepted, zone)
+    return values | {"away_until": until.isoformat() if until else None, "accepted": accepted}
 
 
 def _task_data(task: TaskResult, zone: ZoneInfo) -> dict[str, Any]:
@@ -147,7 +150,14 @@ def _describe_bottleneck(order: OrderResult, zone: ZoneInfo) -> str:
         work = _("{wait} of working time until {name} is free for it, then {hours}")
         if bottleneck.planned_later:
             work = _("{wait} of working time until its plan begins, though {name} has time sooner, then {hours}")
-        work = work.format(wait=format_work(bottleneck.wait_s), name=name, hours=format_work(bottleneck.work_s))
+        if bottleneck.accepted:
+            work = _("{wait} of working time until the order is accepted, {moment}, then {hours}")
+        work = work.format(
+            wait=format_work(bottleneck.wait_s),
+            name=name,
+            moment=format_wanted(bottleneck.accepted, zone) if bottleneck.accepted else "",
+            hours=format_work(bottleneck.work_s),
+        )
     elif bottleneck.away_until:
         work = f"{work}, {name}"
     if not order.promise.late_s:

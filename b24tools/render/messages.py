@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from b24tools.assignment.hold_up import AWAY, HoldUp
+from b24tools.assignment.hold_up import HoldUp
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.timestamps import from_text
 from b24tools.render.console import clean
@@ -137,16 +137,9 @@ def _write_promises(orders: Sequence[Mapping[str, Any]]) -> str:
         before, after = map(format_date, read_days(order))
         text = _("{order}: {after} instead of {before}").format(order=_name(order), after=after, before=before)
         if held := order.get("holds_up"):
-            text += f" ({escape(_describe_held(HoldUp(*held)))})"
+            text += f" ({escape(describe_hold_up(HoldUp(*held)))})"
         lines.append(f"• {text}")
     return "\n".join([*lines, *_and_more(len(orders) - MOST_LINES)])
-
-
-def _describe_held(held: HoldUp) -> str:
-    """Say what an order waits for; until when somebody is away is not known here."""
-    if held.reason == AWAY:
-        return _("{position} - {name} is away").format(position=held.position, name=held.person or "?")
-    return describe_hold_up(held)
 
 
 def _name(order: Mapping[str, Any]) -> str:

@@ -200,9 +200,13 @@ def describe_state(order: OrderStanding, *, with_time: bool = False) -> str:
 
 
 def describe_hold_up(held: HoldUp, today: date | None = None) -> str:
-    """Say in words what an order waits for, with the name; the year where it is not today's, or that is not known."""
+    """Say in words what an order waits for, with the name; the year where it is not today's, or that is not known.
+
+    Until when that lasts only where it is known.
+    """
     until = held.until
     day = until.strftime("%d.%m" if today and today.year == until.year else "%d.%m.%Y") if until else ""
+    moment = f"{day} {held.until_time:%H:%M}" if held.until_time else day
     words = {
         hold_up.AWAY: _("{name} is away until {day}"),
         hold_up.GONE: _("{name} does not work there any more"),
@@ -212,13 +216,16 @@ def describe_hold_up(held: HoldUp, today: date | None = None) -> str:
         hold_up.DEFERRED: _("the task of {name} is deferred"),
         hold_up.OUTSIDE: _("the task was given to somebody outside production: when it is done is not known"),
         hold_up.MOVED: _("somebody has put the task of {name} later"),
+        hold_up.GIVEN: _("the task was given to {name} by hand, who is done with it later"),
+        hold_up.ACCEPTED: _("no work before {moment}, when the order is accepted"),
         hold_up.MISSING: _("the task was deleted on the portal"),
         hold_up.UNWRITTEN: _("no task was made: see history, then send the order again"),
         hold_up.WORK: _("{name} has the longest work"),
     }
-    if held.reason == hold_up.AWAY and held.until_time:
+    if held.until_time:
         words[hold_up.AWAY] = _("{name} is away until {moment}")
-    moment = f"{day} {held.until_time:%H:%M}" if held.until_time else ""
+    if until is None:
+        words |= {hold_up.AWAY: _("{name} is away"), hold_up.ACCEPTED: _("no work before the order is accepted")}
     reason = words[held.reason].format(name=held.person or "?", day=day, moment=moment)
     return f"{held.position} - {reason}" if held.position else reason
 

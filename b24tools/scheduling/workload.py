@@ -7,7 +7,7 @@ considered.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -285,6 +285,24 @@ class Workload:
             sooner_s = end - lane.layout.gap_end(task.remaining_s, position) if task else 0
         idle_s = min(wait_s, max(0, sooner_s))
         return wait_s - idle_s, idle_s
+
+    def end_with(self, other_id: int, worker_id: int, task_id: int) -> datetime | None:
+        """Return when a task would be done if another person had it; None where that person has no time for it."""
+        if other_id not in self._workers:
+            return None
+        with self.trial():
+            task = self.take_out(worker_id, task_id)
+            if task is None:
+                return None
+            self.put(replace(task, responsible_id=other_id))
+            with suppress(NoWorkingTime):
+                return self.end_of(other_id, task_id)
+        return None
+
+    def own_s(self, worker_id: int, work_s: int) -> int:
+        """Return how long work takes a person."""
+        worker = self._workers.get(worker_id)
+        return worker.own_s(work_s) if worker else work_s
 
     def rate_of(self, worker_id: int) -> Fraction:
         """Return how much work a person does in an hour."""

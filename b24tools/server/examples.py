@@ -52,6 +52,7 @@ def make_examples(today: date) -> dict[str, Any]:
             "person": "Павел Исаев",
             "away_until": None,
             "planned_later": False,
+            "accepted": None,
         },
     }
     standing = {

@@ -24,7 +24,19 @@ OrderState = TypeAliasType("OrderState", Literal["open", "at_risk", "late", "don
 HoldUpReason = TypeAliasType(
     "HoldUpReason",
     Literal[
-        "away", "gone", "busy", "planned", "behind", "deferred", "outside", "moved", "missing", "unwritten", "work"
+        "away",
+        "gone",
+        "busy",
+        "planned",
+        "behind",
+        "deferred",
+        "outside",
+        "moved",
+        "given",
+        "accepted",
+        "missing",
+        "unwritten",
+        "work",
     ],
 )
 TaskStatus = TypeAliasType(
@@ -120,11 +132,12 @@ class OrderBottleneck(Shape):
     """The operation that takes longest of those that decide when the order is ready; all in working time."""
 
     position: str = about("The position that does it, as 1C names it.")
-    wait_s: int = about("Seconds until somebody has time for it, or until its plan begins.")
+    wait_s: int = about("Seconds until somebody has time for it, its plan begins, or the order is accepted.")
     work_s: int = about("Seconds from then to its end.")
     person: str | None = about("The name of whoever has it; with the id where somebody else has the same name.")
     away_until: date | None = about("The last day of an absence that takes half of this time or more.")
     planned_later: bool = about("Whether its person has time for most of that wait, and only its plan is so late.")
+    accepted: AwareDatetime | None = about("When the order is accepted, where the wait for that takes longest.")
 
 
 class AssignedOrder(Shape):
@@ -158,7 +171,9 @@ class HoldUp(Shape):
     position: str = about("The position of the operation; may be empty.")
     person: str | None = about("Whose work it is; with the id where somebody else has the same name.")
     reason: HoldUpReason = about("Why that takes its time.")
-    until: date | None = about("The last day of the person's absence, where that is the reason.")
+    until: date | None = about(
+        "The last day of the person's absence, or the day of the acceptance, where that is the reason."
+    )
 
 
 class OrderLine(Shape):

@@ -15,10 +15,12 @@ from rich.console import Console
 
 from b24tools import context
 from b24tools.assignment.hold_up import (
+    ACCEPTED,
     AWAY,
     BEHIND,
     BUSY,
     DEFERRED,
+    GIVEN,
     GONE,
     MISSING,
     MOVED,
@@ -113,11 +115,16 @@ def test_the_tables(story: tuple[Works, list[int]], language: str) -> None:
 
 def test_every_reason_has_its_words_and_its_code() -> None:
     """With the person's name, and the last day of the absence."""
-    reasons = (AWAY, GONE, BUSY, PLANNED, BEHIND, DEFERRED, OUTSIDE, MOVED, MISSING, UNWRITTEN, WORK)
+    reasons = (AWAY, GONE, BUSY, PLANNED, BEHIND, DEFERRED, OUTSIDE, MOVED, GIVEN, ACCEPTED, MISSING, UNWRITTEN)
+    reasons += (WORK,)
     held = [HoldUp("Сварщик", "Павел Исаев", reason, date(2026, 11, 30)) for reason in reasons]
     texts = [render_orders.describe_hold_up(one, date(2026, 11, 23)) for one in held]
     other = [render_orders.describe_hold_up(held[0], today) for today in (date(2025, 12, 23), None)]
     assert ["Сварщик - Павел Исаев is away until 30.11.2026"] * 2 == other
+    unknown = [
+        render_orders.describe_hold_up(replace(one, until=None)) for one in held if one.reason in (AWAY, ACCEPTED)
+    ]
+    assert ["Сварщик - Павел Исаев is away", "Сварщик - no work before the order is accepted"] == unknown
     assert [
         "Сварщик - Павел Исаев is away until 30.11",
         "Сварщик - Павел Исаев does not work there any more",
@@ -127,6 +134,8 @@ def test_every_reason_has_its_words_and_its_code() -> None:
         "Сварщик - the task of Павел Исаев is deferred",
         "Сварщик - the task was given to somebody outside production: when it is done is not known",
         "Сварщик - somebody has put the task of Павел Исаев later",
+        "Сварщик - the task was given to Павел Исаев by hand, who is done with it later",
+        "Сварщик - no work before 30.11, when the order is accepted",
         "Сварщик - the task was deleted on the portal",
         "Сварщик - no task was made: see history, then send the order again",
         "Сварщик - Павел Исаев has the longest work",

@@ -60,6 +60,7 @@ ORDER = {
         "person": "Павел Исаев",
         "away_until": None,
         "planned_later": False,
+        "accepted": None,
     },
 }
 

@@ -118,7 +118,7 @@ def test_a_line_that_1c_has_no_longer_is_part_of_what_is_promised(
     """As of when the order is ready; nothing is, while somebody outside production has it."""
     first = send(works, 1, ("Раскрой", 60), ("Сборка", 960), wanted=at(23))
     again = send(works, 1, ("Раскрой", 60), wanted=at(23))
-    promise = Promise(at(25, 10), date(2026, 11, 25), 9 * 3600, Bottleneck("Сборка", 3600, 57600, "Иван Сборка"))
+    promise = Promise(at(25, 10), date(2026, 11, 25), 9 * 3600, Bottleneck("Сборка", 0, 57600, "Иван Сборка"))
     assert (at(25, 10), promise, at(25, 10)) == (again.finish, again.promise, stands(works, 1).finish)
     act(works, first.tasks[1].task_id, "delegate", userId=outsider)
     again = send(works, 1, ("Раскрой", 60), wanted=at(23))
@@ -582,7 +582,7 @@ def test_what_is_accepted_later_than_it_was_planned_does_not_begin_before(works:
     again = send(works, 1, *lines, wanted=at(27), accepted=at(26))
     assert ("unchanged", at(27, 13), at(27, 13)) == (again.outcome, again.finish, stands(works, 1).finish)
     assert [(at(23, 18), at(26, 18)), (at(24, 13), at(27, 13))] == [(task.end, task.ready) for task in again.tasks]
-    assert HoldUp("Раскрой", "Иван Раскрой", "work") == stands(works, 1).holds_up
+    assert HoldUp("Раскрой", "Иван Раскрой", "accepted", date(2026, 11, 26)) == stands(works, 1).holds_up
     other = works.assign(order([("Раскрой", 1440)], id="order-2", number="2"))[0].tasks[0]
     assert (at(27, 9), at(26, 18)) == (other.start, send(works, 1, *lines, accepted=at(26)).tasks[0].ready)
     assert [at(23, 18), at(24, 13)] == [task.ready for task in send(works, 1, *lines).tasks]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from b24tools.assignment.hold_up import HoldUp
 from b24tools.assignment.report import Bottleneck
 from b24tools.assignment.standing import Standings, read_standings
 from b24tools.render.orders import describe_hold_up, describe_line
+from b24tools.scheduling.people_file import parse
 from tests.support.crash import killed_at
 from tests.support.orders import MOSCOW, Works, order, rules
 
@@ -43,7 +45,7 @@ def send(works: Works, number: int, *lines: tuple[str, float], **changes: Any) -
 def standings(works: Works) -> Standings:
     """All orders."""
     with works.tools(dry_run=True) as tools:
-        return read_standings(tools, rules(route=ROUTE), tools.store.orders.list_all())
+        return read_standings(tools, rules(route=ROUTE, people=works.people), tools.store.orders.list_all())
 
 
 def shown(works: Works) -> dict[str, tuple[str, int, datetime | None, HoldUp | None]]:
@@ -155,13 +157,20 @@ def test_a_wait_for_the_person_holds_up_more_than_short_work(works: Works, peopl
 
 
 def test_what_is_accepted_later_does_not_wait_for_its_person(works: Works, people: dict[str, int]) -> None:
-    """Not before Wednesday noon: the longer operation holds it up, as the answer to the order says."""
+    """On Monday at noon, the longer operation holds it up; on Wednesday the acceptance. The answer says the same."""
     lines = [("Раскрой", 60.0), ("Сборка", 240.0)]
-    sent = order(lines, wanted=at(23)).model_copy(update={"accepted": at(25, 12)})
-    promise = works.assign(sent, route=ROUTE)[0].promise
-    assert promise is not None and promise.bottleneck is not None
-    held = HoldUp("Сборка", "Иван Сборка", "work")
-    assert (held.position, held) == (promise.bottleneck.position, standings(works).orders[0].holds_up)
+    expected: dict[datetime, tuple[Bottleneck, HoldUp]] = {
+        at(23, 12): (Bottleneck("Сборка", 0, 14400, "Иван Сборка"), HoldUp("Сборка", "Иван Сборка", "work")),
+        at(25, 12): (
+            Bottleneck("Раскрой", 19 * 3600, 3600, "Иван Раскрой", accepted=at(25, 12)),
+            HoldUp("Раскрой", "Иван Раскрой", "accepted", date(2026, 11, 25), time(12)),
+        ),
+    }
+    for number, (accepted, said) in enumerate(expected.items()):
+        sent = order(lines, id=f"order-{number}", wanted=at(20), number=str(number), accepted=accepted)
+        promise = works.assign(sent, route=ROUTE)[0].promise
+        assert promise is not None
+        assert said == (promise.bottleneck, shown(works)[str(number)][3])
 
 
 def test_who_is_away_before_the_plan_holds_it_up(works: Works, people: dict[str, int]) -> None:
@@ -344,3 +353,98 @@ def test_a_plan_that_an_operation_before_it_does_not_need_is_not_other_work(
     assert ("late", 0, at(24, 12), HoldUp("Сборка", "Иван Сборка", "planned")) == shown(works)["2"]
     send(works, 3, ("Сборка", 420))
     assert ("late", 0, at(24, 12), HoldUp("Сборка", "Иван Сборка", "busy")) == shown(works)["2"]
+
+
+@pytest.mark.parametrize("how", ["behind", "other work"])
+def test_an_absence_in_the_plan_holds_up_more_than_two_hours(how: str, works: Works, people: dict[str, int]) -> None:
+    """The work was planned around it, and too late for the wanted day; not where it would have been in time."""
+    works.portal.add_absence(people["Раскрой"], date(2026, 11, 24), date(2026, 11, 25))
+    send(works, 1, ("Раскрой", 960), wanted=at(25))
+    works.clock.now = at(23, 11)
+    if how == "other work":
+        works.clock.now = at(23, 9)
+        other = works.portal.add_task("Помочь складу", responsible=people["Раскрой"], time_estimate=2 * 3600)
+        works.portal.act("tasks.task.start", {"taskId": other.id}, user_id=1)
+    away = HoldUp("Раскрой", "Иван Раскрой", "away", date(2026, 11, 25))
+    assert ("late", 0, at(27, 11), away) == shown(works)["1"]
+    send(works, 1, ("Раскрой", 960), wanted=at(26))
+    missed = HoldUp("Раскрой", "Иван Раскрой", "behind" if how == "behind" else "busy")
+    assert ("late", 0, at(27, 11), missed) == shown(works)["1"]
+    send(works, 1, ("Раскрой", 960), wanted=at(30))  # it was promised for the 26th
+    assert ("at_risk", 0, at(27, 11), missed) == shown(works)["1"]
+
+
+def test_who_is_ill_in_the_midst_of_what_he_has_begun_holds_it_up(works: Works, people: dict[str, int]) -> None:
+    """Before the sick leave, and while it lasts; then he is there, and behind the plan."""
+    (task,) = send(works, 1, ("Раскрой", 960), wanted=at(24))
+    works.clock.now = at(23, 9)
+    works.portal.act("tasks.task.start", {"taskId": task}, user_id=1)
+    works.portal.add_absence(people["Раскрой"], date(2026, 11, 24), date(2026, 11, 24))
+    away = HoldUp("Раскрой", "Иван Раскрой", "away", date(2026, 11, 24))
+    for now in at(23, 9), at(23, 17), at(24, 10), at(24, 17):
+        works.clock.now = now
+        assert ("late", 0, at(25, 18), away) == shown(works)["1"]
+    works.clock.now = at(25, 10)
+    assert ("late", 0, at(25, 18), HoldUp("Раскрой", "Иван Раскрой", "behind")) == shown(works)["1"]
+
+
+def test_a_wait_in_the_plan_holds_up_more_than_five_minutes(works: Works, people: dict[str, int]) -> None:
+    """The cutter has not pressed "start"; the assembler has other work for days, as was known."""
+    send(works, 1, ("Сборка", 1440), wanted=at(30))
+    send(works, 2, ("Раскрой", 60), ("Сборка", 60), wanted=at(24))
+    works.clock.now = at(23, 9, 5)
+    assert HoldUp("Сборка", "Иван Сборка", "busy") == shown(works)["2"][3]
+
+
+def test_an_order_that_1c_accepts_later_waits_for_that(works: Works, people: dict[str, int]) -> None:
+    """It was planned in time; nobody is behind, before or after that day. Who cannot begin sooner is not held by it."""
+    lines = ("Раскрой", 60.0), ("Сборка", 240.0)
+    send(works, 1, *lines, wanted=at(24))
+    send(works, 1, *lines, wanted=at(24), accepted=at(26, 9))
+    accepted = HoldUp("Раскрой", "Иван Раскрой", "accepted", date(2026, 11, 26), time(9))
+    for now, finish in {at(23, 7): at(26, 15), at(24, 10): at(26, 15), at(26, 10): at(26, 16)}.items():
+        works.clock.now = now
+        assert ("late", 0, finish, accepted) == shown(works)["1"]
+    works.clock.now = at(23, 7)
+    other = works.portal.add_task("Помочь складу", responsible=people["Раскрой"], time_estimate=40 * 3600)
+    works.portal.act("tasks.task.start", {"taskId": other.id}, user_id=1)
+    assert HoldUp("Раскрой", "Иван Раскрой", "busy") == shown(works)["1"][3]
+    works.portal.act("tasks.task.complete", {"taskId": other.id}, user_id=1)
+    works.portal.add_absence(people["Раскрой"], date(2026, 11, 23), date(2026, 11, 27))
+    assert HoldUp("Раскрой", "Иван Раскрой", "away", date(2026, 11, 27)) == shown(works)["1"][3]
+
+
+@pytest.mark.parametrize("hours", [0, 2])
+def test_a_task_given_to_somebody_slower_is_held_up_by_that(hours: int, works: Works, people: dict[str, int]) -> None:
+    """Whatever else that person has to do; also when 1C has other minutes. Not if the first one would be no sooner."""
+    (task,) = send(works, 1, ("Раскрой", 480), wanted=at(23))
+    slow = works.portal.add_user("Пётр", "Тихий", departments=works.portal.users[people["Раскрой"]].departments).id
+    works.people = parse(json.dumps({"people": {str(slow): {"rate": 0.5}}}).encode(), "people.json")
+    if hours:
+        works.portal.add_task("Помочь складу", responsible=slow, time_estimate=hours * 3600)
+    works.portal.act("tasks.task.delegate", {"taskId": task, "userId": slow}, user_id=1)
+    given = HoldUp("Раскрой", "Пётр Тихий", "given")
+    assert ("late", 0, at(24, 18), given) == shown(works)["1"]
+    send(works, 1, ("Раскрой", 490), wanted=at(23))
+    assert ("late", 0, at(25, 9, 20), given) == shown(works)["1"]
+    works.portal.add_absence(people["Раскрой"], date(2026, 11, 23), date(2026, 11, 27))
+    assert HoldUp("Раскрой", "Пётр Тихий", "work") == shown(works)["1"][3]
+    works.portal.absences.clear()
+    works.portal.users[people["Раскрой"]].active = False
+    assert HoldUp("Раскрой", "Пётр Тихий", "work") == shown(works)["1"][3]
+
+
+@pytest.mark.parametrize("kept", ROUTE)
+def test_a_line_that_1c_has_no_longer_waits_for_what_it_waited_for(
+    kept: str, works: Works, people: dict[str, int]
+) -> None:
+    """The other operation takes longest, whichever of both 1C has removed."""
+    lines = {"Раскрой": ("Раскрой", 480.0), "Сборка": ("Сборка", 60.0)}
+    send(works, 1, *lines.values(), wanted=at(23))
+    (sent,) = works.assign(order([lines[kept]], id="order-1", number="1", wanted=at(23)), route=ROUTE)
+    assert sent.promise is not None
+    assert (at(24, 10), Bottleneck("Раскрой", 0, 8 * 3600, "Иван Раскрой")) == (
+        sent.promise.ready,
+        sent.promise.bottleneck,
+    )
+    assert ("late", 0, at(24, 10), HoldUp("Раскрой", "Иван Раскрой", "work")) == shown(works)["1"]

@@ -262,6 +262,7 @@ def test_the_json_of_an_order() -> None:
         "person": "Павел Исаев",
         "away_until": "2026-11-26",
         "planned_later": False,
+        "accepted": None,
     }
     assert {"late_work_s": 99_600, "promise": "2026-11-27", "bottleneck": held_up} == {
         name: assign.data(ORDERS[4:5], MOSCOW)[0][name] for name in ("late_work_s", "promise", "bottleneck")
