@@ -75,15 +75,14 @@ def find_hold_up(
         chain.append(lines[after])
     look = _Look(lines, workload, rules, now)
     missed = [look.find_miss(line) for line in chain]
-    planned = [pair for miss in missed for pair in look.list_planned(miss)]
     causes = [miss for miss in reversed(missed) if miss.reason != WORK]
-    if not causes:
-        _taken_s, cause = max(planned, key=lambda pair: pair[0])
-    else:
-        ends = [line.planned_end for line in unfinished if line.planned_end]
-        if due and ends and max(ends) > due:
-            causes += [cause for _taken_s, cause in planned]
+    is_planned_late = due is not None and any(line.planned_end and line.planned_end > due for line in unfinished)
+    planned = [pair for miss in missed for pair in look.list_planned(miss)] if is_planned_late or not causes else []
+    if causes:
+        causes += [cause for _taken_s, cause in planned if cause.reason != WORK]
         cause = max(causes, key=lambda cause: cause.held_s)
+    else:
+        _taken_s, cause = max(planned, key=lambda pair: pair[0])
     name = cause.line.person.shown if cause.line.person and cause.reason != OUTSIDE else None
     read = read_begin if cause.reason == ACCEPTED else read_end
     until = read(cause.until, workload.calendar.zone) if cause.until else ()

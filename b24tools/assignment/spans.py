@@ -249,26 +249,26 @@ class Spans:
         last: _Operation | None = max(lying.values(), key=lambda one: one.span[1])
         found: list[tuple[int, Bottleneck]] = []
         while last is not None:
-            before = max(
-                (lying[key] for key in self._waits.get(last.key, ()) if key in lying),
-                key=lambda one: one.span[1],
-                default=None,
-            )
+            waits_for = [lying[key] for key in self._waits.get(last.key, ()) if key in lying]
+            before = max(waits_for, key=lambda one: one.span[1], default=None)
             since = max(self.now, before.span[1]) if before else self.now
             could = since if accepted is None or last.is_begun else max(since, accepted)
-            if accepted and since < could:
-                whole = self._weigh(last, since)
-                timeline = Timeline(self.workload.calendar_of(last.person_id), (), self.workload.now)
-                held_s = min(
-                    timeline.worked(accepted) - timeline.worked(since),
-                    self.workload.wait_of(last.person_id, last.number, since)[1],
-                )
-                named = replace(whole, away_until=None, away_time=None, planned_later=False, accepted=accepted)
-                found.append((held_s, named))
             own = self._weigh(last, could)
+            if since < could:
+                found.append(self._weigh_acceptance(last, own, since, could))
             found.append((own.wait_s + own.work_s, own))
             last = before
         return max(found, key=lambda pair: pair[0])[1]
+
+    def _weigh_acceptance(
+        self, operation: _Operation, own: Bottleneck, since: datetime, accepted: datetime
+    ) -> tuple[int, Bottleneck]:
+        """Return how much sooner an operation could be done if its order were accepted, and how long it waits so."""
+        timeline = Timeline(self.workload.calendar_of(operation.person_id), (), self.workload.now)
+        wait_s = timeline.worked(accepted) - timeline.worked(since)
+        _others_s, idle_s = self.workload.wait_of(operation.person_id, operation.number, since)
+        named = Bottleneck(own.position, wait_s, own.wait_s + own.work_s, own.person, accepted=accepted)
+        return min(wait_s, idle_s), named
 
     def _weigh(self, operation: _Operation, could: datetime) -> Bottleneck:
         """Return how long an operation waits if it could begin then, and how long it takes."""
@@ -279,11 +279,8 @@ class Spans:
         away = [(absence.start, absence.end) for absence in self.absences.get(person_id, ())]
         lost_s, lost = find_lost(timeline, (could, span[1]), away)
         person = self.people.get(person_id)
-        day, hour = (
-            read_end(max(end for __, end in lost), self.calendar.zone)
-            if lost and 2 * lost_s >= wait_s + work_s
-            else (None, None)
-        )
+        is_away = bool(lost) and 2 * lost_s >= wait_s + work_s
+        day, hour = read_end(max(end for __, end in lost), self.calendar.zone) if is_away else (None, None)
         others_s, idle_s = self.workload.wait_of(person_id, number, could)
         return Bottleneck(position, wait_s, work_s, person.shown if person else None, day, hour, idle_s > others_s)
 

@@ -214,6 +214,44 @@ def test_an_order_wanted_at_an_hour_shows_it(works: Works, wanted: datetime, tex
     assert ("The earliest day to promise is 23.11.2026 15:00." in stream.getvalue()) == (wanted.hour == 12)
 
 
+@pytest.mark.parametrize(
+    ("language", "said", "held"),
+    [
+        (
+            "en",
+            '"Макетчик" holds it up: 19 h of working time until the order is accepted, 25.11.2026 12:00, then 1 h. ',
+            "no work before 25.11 12:00, when the order is accepted",
+        ),
+        (
+            "ru",
+            "Задерживает «Макетчик»: 19 ч рабочего времени до приёма заказа (25.11.2026 12:00), затем ещё 1 ч. ",
+            "работа не раньше 25.11 12:00, даты приёма заказа",
+        ),
+    ],
+)
+def test_an_order_that_waits_for_its_acceptance_says_so(works: Works, language: str, said: str, held: str) -> None:
+    """In the answer, in the list on 80 columns, and for programs."""
+    (result,) = works.assign(make_order([("Макетчик", 60)], wanted=at(23), accepted=at(25, 12)))
+    with works.tools() as tools:
+        listing = jobs_orders.list_orders(tools, rules())
+    stream = io.StringIO()
+    screen = Screen(Console(file=stream, width=200))
+    narrow = io.StringIO()
+    with i18n.speaking(language):
+        render_assign.print_orders([result], MOSCOW, "https://portal.example", works.clock.now, Messenger(), screen)
+        console = Console(file=narrow, width=80, force_terminal=True, no_color=True)
+        render_orders.print_orders(listing, MOSCOW, works.clock.now, Screen(console))
+    assert said in stream.getvalue()
+    assert f"{result.number}: Макетчик - {held}" in narrow.getvalue()
+    (answer,) = render_assign.data([result], MOSCOW)
+    (standing,) = render_orders.data(listing, MOSCOW)["orders"]
+    name = standing["holds_up"]["person"]
+    known = {"position": "Макетчик", "person": name}
+    times = {"wait_s": 19 * 3600, "work_s": 3600, "accepted": "2026-11-25T12:00:00+03:00"}
+    assert known | times | {"away_until": None, "planned_later": False} == answer["bottleneck"]
+    assert known | {"reason": "accepted", "until": "2026-11-25"} == standing["holds_up"]
+
+
 def test_what_is_ready_at_midnight_is_ready_for_the_day_before(works: Works) -> None:
     """For Excel and in a digest."""
     works.assign(make_order())
