@@ -75,9 +75,12 @@ def find_hold_up(
         chain.append(lines[after])
     look = _Look(lines, workload, rules, now)
     missed = [look.find_miss(line) for line in chain]
-    causes = [miss for miss in reversed(missed) if miss.reason != WORK]
     is_planned_late = due is not None and any(line.planned_end and line.planned_end > due for line in unfinished)
-    planned = [pair for miss in missed for pair in look.list_planned(miss)] if is_planned_late or not causes else []
+    waits = [miss for miss in missed if miss.reason == ACCEPTED and is_planned_late]  # that is nobody's fault
+    causes = [miss for miss in reversed(missed) if miss.reason != WORK and miss not in waits]
+    planned = [(miss.held_s, miss) for miss in waits]
+    if is_planned_late or not causes:
+        planned += [pair for miss in missed for pair in look.list_planned(miss)]
     if causes:
         causes += [cause for _taken_s, cause in planned if cause.reason != WORK]
         cause = max(causes, key=lambda cause: cause.held_s)
@@ -130,7 +133,8 @@ class _Look:
         timeline = self.workload.usual_line(task.responsible_id, self.now)
         if accepted and since < accepted and not (task.start and task.start < accepted):
             held_s = min(timeline.worked(accepted) - timeline.worked(since), self._wait(line, since)[1])
-            yield held_s, _Cause(line, held_s, ACCEPTED if held_s else WORK, accepted)
+            if held_s:
+                yield held_s, _Cause(line, held_s, ACCEPTED, accepted)
         could = self.workload.calendar.round_up(max(since, line.accepted or since), self.rules.step_s)
         wait_s, work_s = wait_and_work(timeline, could, span)
         taken_s = wait_s + work_s

@@ -406,6 +406,10 @@ def test_an_order_that_1c_accepts_later_waits_for_that(works: Works, people: dic
         works.clock.now = now
         assert ("late", 0, finish, accepted) == shown(works)["1"]
     works.clock.now = at(23, 7)
+    send(works, 2, ("Сборка", 2400), wanted=at(24))
+    send(works, 2, ("Сборка", 2400), wanted=at(24), accepted=at(23, 10))  # it was too late before
+    assert HoldUp("Сборка", "Иван Сборка", "work") == shown(works)["2"][3]
+    send(works, 2, ("Сборка", 2400), called_off=True)
     other = works.portal.add_task("Помочь складу", responsible=people["Раскрой"], time_estimate=40 * 3600)
     works.portal.act("tasks.task.start", {"taskId": other.id}, user_id=1)
     assert HoldUp("Раскрой", "Иван Раскрой", "busy") == shown(works)["1"][3]
