@@ -28,7 +28,7 @@ def save_setting(store: Store, key: str, value: str, now: datetime, list_checks:
 
 
 def change_list(store: Store, key: str, change: str, item: str, now: datetime, list_checks: ListChecks) -> None:
-    """Add a person to a list, by name or id, or remove one; nothing happens where that is so already.
+    """Add people to a list, by names or ids with commas between them, or remove them; nothing where that is so already.
 
     Of doctor_ignore an item is a check with a day and a note, and a check is removed by its name.
     Raises ConfigError for a setting that is no list, for a name that is not known or means several people, for a
@@ -50,9 +50,10 @@ def change_list(store: Store, key: str, change: str, item: str, now: datetime, l
             _("{key} is no list: it has one value").format(key=key),
             _("There are: {known}").format(known=", ".join([*filter(lists_people, RUNNING_SETTINGS), IGNORED])),
         )
-    id_ = _read_id(store, item, current if change == REMOVE else ())
-    others = [other for other in current if other != id_]
-    store.settings.save(key, ",".join([*others, id_] if change == ADD else others), now)
+    words = [word for word in item.split(",") if word.strip()] or [item]
+    ids = list(dict.fromkeys(_read_id(store, word, current if change == REMOVE else ()) for word in words))
+    others = [other for other in current if other not in ids]
+    store.settings.save(key, ",".join([*others, *ids] if change == ADD else others), now)
 
 
 def _read_check(text: str) -> str:
@@ -86,7 +87,7 @@ def _refuse_unknown(check: str, list_checks: ListChecks) -> None:
 
 def _read_id(store: Store, text: str, preferred: list[str] | tuple[()]) -> str:
     """The id of whom somebody means: of `preferred` ids if one of them fits, of those who work here, or of all."""
-    if (number := read_id(text)) is not None:
+    if (number := read_id(text.strip().removeprefix("#"))) is not None:
         return str(number)
     people = store.people.all()
     if not people:

@@ -172,7 +172,7 @@ def check_heads(exam: Examination) -> Finding:
         return ok(_("none of those who can be given work heads a department"))
     names = [f"{person.name} (#{person.id}, {', '.join(led[person.id])})" for person in heads]
     detail, fix = _("can be given work, and heads a department: {names}"), _("Should they have none: {command}")
-    return warn(detail, fix, names=listed(names), command=_exclude(exam, heads))
+    return warn(detail, fix, names=listed(names), command=_exclude(heads))
 
 
 @checks.add("logins", lambda: _("logins"), *COMPANY)
@@ -187,12 +187,12 @@ def check_logins(exam: Examination) -> Finding | None:
         return ok(_("the portal does not show who has ever logged in"))
     fix = _("Send the invitation again, or leave them out: {command}")
     names = listed(list(map(name_with_id, never)))
-    return warn(_("can be given work, but never logged in: {names}"), fix, names=names, command=_exclude(exam, never))
+    return warn(_("can be given work, but never logged in: {names}"), fix, names=names, command=_exclude(never))
 
 
-def _exclude(exam: Examination, people: Iterable[Person]) -> str:
-    ids = sorted(exam.excluded | {person.id for person in people})
-    return f"`b24tools config excluded_users {','.join(map(str, ids))}`"
+def _exclude(people: Iterable[Person]) -> str:
+    ids = sorted(person.id for person in people)
+    return f"`b24tools config excluded_users add {','.join(map(str, ids))}`"
 
 
 @checks.add("same_names", lambda: _("equal names"), *DEPARTMENTS)
