@@ -142,8 +142,13 @@ class OrderStanding:
     @property
     def of(self) -> int:
         """How many lines there are."""
+        return len(self.lines) + len(self.unlisted)
+
+    @property
+    def unlisted(self) -> list[str]:
+        """The positions for which no task was made, of lines that are not even planned."""
         noted = Counter(line.row.position for line in self.lines if line.row.task_id is None)
-        return len(self.lines) + (Counter(self.row.unwritten) - noted).total()
+        return [*(Counter(self.row.unwritten) - noted).elements()]
 
     def to_compare(self, calendar: WorkCalendar) -> dict[str, Any]:
         """Return what a change of the order is recognised by, and where else than noted tasks are, which is none."""

@@ -168,7 +168,7 @@ def print_details(
         ]
         rows = [_line_row(line, zone, portal_url, now, screen) for line in order.lines]
         missing: Cell = (_("no task was made"), "red")
-        rows += [[position, "-", "-", "-", missing, ""] for position in order.row.unwritten]
+        rows += [[position, "-", "-", "-", missing, ""] for position in order.unlisted]
         if rows:
             screen.print_table(columns, rows)
     print_warnings(listing, screen)

@@ -204,7 +204,7 @@ def _list_operations(
             links.append(element("a", f"#{line.task.id}", href=task_url(view.portal_url, line.task.id)))
             links.append(element("a", _("why"), href=view.link_to(f"why/{line.task.id}")))
         items.append(element("li", words, " ", join(links, ", ")))
-    items += [element("li", f"{position}: {_('no task was made')}") for position in order.row.unwritten]
+    items += [element("li", f"{position}: {_('no task was made')}") for position in order.unlisted]
     summary = element("summary", element("span", _("Operations"), class_="hidden"))
     return element("details", summary, element("ol", *items), open=is_open)
 

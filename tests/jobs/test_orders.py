@@ -132,6 +132,14 @@ def test_a_line_without_a_task_keeps_the_order_from_being_done(works: Works, peo
     assert [] == numbers(listed(works))
 
 
+def test_a_line_that_the_portal_has_refused_is_listed_once(works: Works, people: dict[str, int]) -> None:
+    """It is planned, which a line without a department is not."""
+    works.portal.groups[1].date_finish = int(at(20).timestamp())
+    assert [0, 0] == send(works, 1, ("Раскрой", 60), ("Кузнец", 60))
+    (one,) = listed(works).orders
+    assert (["Раскрой"], ["Кузнец"], 2) == ([line.row.position for line in one.lines], one.unlisted, one.of)
+
+
 def test_what_was_deleted_of_an_order_that_is_over_does_not_matter(works: Works, people: dict[str, int]) -> None:
     """Of one that goes on it does, until 1C cancels it."""
     (task,) = send(works, 1)
