@@ -190,7 +190,8 @@ def _why_it_must_move(task: OpenTask, person: Person | None, wish: Wish, workloa
     under = [
         away
         for away in workload.line_of(person.id).absences
-        if away[0] <= begins < away[1] or away in lost or _is_behind(task, away, workload, clock)
+        if away[1] > workload.now  # whoever is back goes on with the work
+        and (away[0] <= begins < away[1] or away in lost or _is_behind(task, away, workload, clock))
     ]
     if not under:
         return ""

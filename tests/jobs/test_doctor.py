@@ -453,7 +453,7 @@ def test_what_fails_in_the_middle_leaves_the_first_answers(well: Works) -> None:
 
 
 def test_people_who_should_perhaps_get_no_work_are_listed(works: Works) -> None:
-    """Who heads a department, who never logged in; with commands that leave out these besides the others, whichever come first."""
+    """Who heads a department, who never logged in; with commands that add these to the others."""
     with database(works) as opened:
         opened.settings.save("excluded_users", "7")
 

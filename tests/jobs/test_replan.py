@@ -100,6 +100,18 @@ def test_the_work_of_the_sick_goes_to_who_finishes_it_first(works: Works, people
     assert ["unchanged"] == [again.outcome for again in works.assign(sent, route=ROUTE)]
 
 
+def test_who_is_back_keeps_the_work(works: Works, people: dict[str, int]) -> None:
+    """An illness of yesterday that is entered today makes it late, but somebody else would not end it sooner."""
+    (task,) = send(works, 1, ("Раскрой", 1440), wanted=at(26))
+    holder = works.portal.tasks[task].responsible
+    works.clock.now = at(24, 15)
+    works.portal.add_absence(holder, date(2026, 11, 23), date(2026, 11, 23))
+    for moment in (at(24, 15), at(25, 7)):
+        works.clock.now = moment
+        assert [] == moves(run(works))
+    assert (holder, at(23, 9)) == (works.portal.tasks[task].responsible, places(works)[task][1])
+
+
 @pytest.mark.sqlite
 def test_a_database_from_before_the_moves_is_noticed(works: Works, people: dict[str, int]) -> None:
     """Though no order was sent since: the next one reads where the moved task is, and says so."""
