@@ -367,7 +367,8 @@ def _lost(workload: Workload, line: LineStanding) -> tuple[Interval, ...]:
 
 
 def _see_absence(line: LineStanding, portal: PortalState, now: datetime) -> LineStanding:
-    """Add to a line the absences of its person; to one that is behind its plan that which lasts."""
+    """Add to a line the absences of its person that are not over; to one that is behind its plan that which lasts."""
+    line = replace(line, away=tuple(absence for absence in line.away if absence[1] > now))
     if line.task is not None:
         absences = portal.absences.get(line.task.responsible_id, ())
         line = replace(line, absences=tuple((absence.start, absence.end) for absence in absences if absence.end > now))

@@ -115,6 +115,17 @@ def test_whoever_is_ill_or_gone_holds_it_up(works: Works, people: dict[str, int]
     assert "gone" == (shown(works)["1"][3] or away).reason
 
 
+def test_an_absence_that_is_over_holds_nothing_up(works: Works, people: dict[str, int]) -> None:
+    """The work goes on, and is behind its plan."""
+    (task,) = send(works, 1, ("Раскрой", 1440), wanted=at(26))
+    works.clock.now = at(24, 15)
+    works.portal.act("tasks.task.start", {"taskId": task}, user_id=1)
+    works.portal.add_absence(people["Раскрой"], at(23, 9), at(23, 13))
+    (now,) = standings(works).orders
+    assert HoldUp("Раскрой", "Иван Раскрой", "behind") == now.holds_up
+    assert ("in progress", "") == describe_line(now.lines[0], MOSCOW, at(24, 15))
+
+
 def test_absences_that_meet_or_overlap_are_one(works: Works, people: dict[str, int]) -> None:
     """A sick leave is extended by a second one; the last day of all is named, to the hour where it ends within it."""
     send(works, 1, ("Раскрой", 240), wanted=at(24))
