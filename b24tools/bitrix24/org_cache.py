@@ -169,6 +169,8 @@ class OrgCache:
             with self._renewing():
                 if not (folder / "cache.db").stat().st_size:  # nothing is in it: it is new, or was taken away
                     _open_cache.cache_clear()
+                    if anchor is not None:  # whoever holds what was emptied keeps others from beginning it anew
+                        anchor.close()
                 self._cache = self._open()
                 if anchor is not None and os.name != "nt":  # where an open file cannot be deleted
                     self._recall = partial(anchor.recall, anchor.hold(folder / "cache.db"))

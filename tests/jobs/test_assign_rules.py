@@ -960,6 +960,19 @@ def test_a_service_reads_the_cache_again_when_another_process_has_written_to_it(
             assert not tools.directory.is_owner_admin()
 
 
+def test_a_cache_that_somebody_empties_under_a_service_is_filled_again(works: Works) -> None:
+    """Not only when the service is started anew."""
+    with closing(CacheAnchor()) as anchor:
+        works.anchor = anchor
+        works.assign(order())
+        (works.folder / "cache" / "cache.db").write_bytes(b"")
+        fresh = []
+        for _order in range(2):
+            with works.tools() as tools:
+                fresh.append(tools.directory.company(with_files=False).fresh)
+        assert [True, False] == fresh
+
+
 def test_who_still_has_the_old_file_of_the_cache_tells_nothing_of_it_to_others(works: Works) -> None:
     """It was damaged, or taken away, while an order or a page was at work."""
     with closing(CacheAnchor()) as anchor:
