@@ -49,7 +49,7 @@ class Writer:
         self._client = tools.client
         self._store = tools.store
         self._clock = tools.clock
-        self._planned_at = tools.clock.now()
+        self._read_at = portal.server_now or tools.clock.now()
         self._origin = tools.origin
         self._rules = rules
         self._titles = titles
@@ -110,7 +110,7 @@ class Writer:
         getters = {
             write.line.plan.responsible[0] for write in chunk if write.verb == ADD and write.line.plan.responsible
         }
-        is_news = self._clock.now() - self._planned_at >= NEWS_AFTER  # each command takes the portal its time
+        is_news = self._clock.now() - self._read_at >= NEWS_AFTER  # each command takes the portal its time
         asks = is_news and getters and batch.room < MOST_COMMANDS
         people = batch.add(queries.people_by_id(sorted(getters))) if asks else None
         with suppress(errors.PortalError):  # then each command has it

@@ -93,21 +93,22 @@ class CacheAnchor:
         self._kept: tuple[int, dict[str, Any]] = (0, {})  # what was read of the file in this state of it
         self._lock = threading.Lock()
 
-    def hold(self, file: Path) -> None:
-        """Hold this file open, in place of one that was there before."""
+    def hold(self, file: Path) -> int:
+        """Hold this file open, in place of one that was there before; returns its number."""
         with self._lock:
             number = file.stat().st_ino
             if self._held is not None and self._held[0] == number:
-                return
+                return number
             self._release()
             connection = sqlite3.connect(file, check_same_thread=False)
             self._held = number, connection
             connection.execute("SELECT count(*) FROM sqlite_master")  # opens it, which connecting does not
+            return number
 
-    def recall(self, key: str, read: Callable[[str], Any]) -> Any:
-        """Return what `read` has found under the key since anybody wrote to the file."""
+    def recall(self, file: int, key: str, read: Callable[[str], Any]) -> Any:
+        """Return what `read` has found in the file of this number under the key since anybody wrote to it."""
         with self._lock:
-            if self._held is None:
+            if self._held is None or self._held[0] != file:  # replaced meanwhile, while this reader has the old one
                 return read(key)
             version = self._held[1].execute("PRAGMA data_version").fetchone()[0]
             if version != self._kept[0]:
@@ -154,7 +155,7 @@ class OrgCache:
                 _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."),
             ) from error
         self._cache: diskcache.Cache | None = None
-        self._anchor: CacheAnchor | None = None
+        self._recall: Callable[[str, Callable[[str], Any]], Any] | None = None
         try:
             data_folder.make_folder(folder)
             is_usable = data_folder.has_locks(folder.parent)
@@ -168,10 +169,11 @@ class OrgCache:
             with self._renewing():
                 if not (folder / "cache.db").stat().st_size:  # nothing is in it: it is new, or was taken away
                     _open_cache.cache_clear()
+                    if anchor is not None:  # whoever holds what was emptied keeps others from beginning it anew
+                        anchor.close()
                 self._cache = self._open()
                 if anchor is not None and os.name != "nt":  # where an open file cannot be deleted
-                    anchor.hold(folder / "cache.db")
-                    self._anchor = anchor
+                    self._recall = partial(anchor.recall, anchor.hold(folder / "cache.db"))
 
     def _open(self) -> _Cache:
         file = self._folder / "cache.db"
@@ -319,7 +321,7 @@ class OrgCache:
         with self._renewing():
             if self._cache is not None:
                 read, key = partial(self._cache.get, expire_time=True), self._key(what, root_id)
-                value, until = read(key) if self._anchor is None else self._anchor.recall(key, read)
+                value, until = read(key) if self._recall is None else self._recall(key, read)
         latest = (now := time.time()) + self._lifetimes_s[what] + clock.AHEAD.total_seconds()
         return value if until is not None and now <= until <= latest else None
 
@@ -341,7 +343,7 @@ class OrgCache:
             with suppress(*_FAILURES):
                 if self._cache is not None:
                     self._cache.close()
-            self._cache = self._anchor = None
+            self._cache = self._recall = None
             _open_cache.cache_clear()
             if isinstance(error, _BUSY_FULL_OR_FORBIDDEN):
                 return

@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, lru_cache
@@ -37,19 +38,22 @@ def prepare(folder: Path) -> None:
     if os.name == "nt":  # its folders of users are private by themselves
         return
     notice_owner(folder)
-    with suppress(OSError):  # of another user: doctor names them
-        _hide_files(folder, folder.stat().st_mtime_ns)
+    with suppress(OSError):
+        # unlike the other one, no rsync sets this moment back, and the rights of the folder change it, too; those of a
+        # file do not, nor does what comes in within the same tick of the kernel's clock: hence each minute anew
+        _hide_files(folder, folder.stat().st_ctime_ns, int(time.monotonic() // 60))
 
 
 @lru_cache(maxsize=100)  # a service asks with each order, and seldom has anything come into the folder since
-def _hide_files(folder: Path, _changed_at_ns: int) -> None:
+def _hide_files(folder: Path, _changed_at_ns: int, _minute: int) -> None:
     files = list(folder.iterdir())
     ours = [file for file in files if _OURS.fullmatch(file.name)]
     within = folder.glob("cache/cache.db*")  # of 0.1.0; what is in the other folders was never for others
     for path in [*([folder] if len(ours) == len(files) else []), *ours, *within]:
-        mode = stat.S_IMODE(path.lstat().st_mode)
-        if mode & (stat.S_IRWXG | stat.S_IRWXO) and not path.is_symlink():
-            path.chmod(mode & stat.S_IRWXU)
+        with suppress(OSError):  # gone by now, or of another user: doctor names those
+            mode = stat.S_IMODE(path.lstat().st_mode)
+            if mode & (stat.S_IRWXG | stat.S_IRWXO) and not path.is_symlink():
+                path.chmod(mode & stat.S_IRWXU)
 
 
 def is_folder(path: Path) -> bool:

@@ -960,6 +960,33 @@ def test_a_service_reads_the_cache_again_when_another_process_has_written_to_it(
             assert not tools.directory.is_owner_admin()
 
 
+def test_a_cache_that_somebody_empties_under_a_service_is_filled_again(works: Works) -> None:
+    """Not only when the service is started anew."""
+    with closing(CacheAnchor()) as anchor:
+        works.anchor = anchor
+        works.assign(order())
+        (works.folder / "cache" / "cache.db").write_bytes(b"")
+        fresh = []
+        for _order in range(2):
+            with works.tools() as tools:
+                fresh.append(tools.directory.company(with_files=False).fresh)
+        assert [True, False] == fresh
+
+
+def test_who_still_has_the_old_file_of_the_cache_tells_nothing_of_it_to_others(works: Works) -> None:
+    """It was damaged, or taken away, while an order or a page was at work."""
+    with closing(CacheAnchor()) as anchor:
+        works.anchor = anchor
+        works.assign(order())
+        with works.tools() as before:
+            before.directory.remember_date_order("dmy")
+            for file in (works.folder / "cache").glob("cache.db*"):
+                file.unlink()
+            with works.tools() as after:
+                after.directory.remember_date_order("mdy")
+                assert ("dmy", "mdy") == (before.directory.date_order(), after.directory.date_order())
+
+
 def test_a_dry_run_says_that_the_data_folder_cannot_be_used(works: Works) -> None:
     """As a real run does."""
     works.folder.parent.mkdir(parents=True, exist_ok=True)

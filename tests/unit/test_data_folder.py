@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,50 @@ def test_a_folder_of_ours_alone_is_taken_from_others_eyes(tmp_path: Path) -> Non
         (tmp_path / name).touch(mode=0o644)
     data_folder.prepare(tmp_path)
     assert [0o40700, *[0o100600] * 4] == [path.stat().st_mode for path in (tmp_path, *map(tmp_path.joinpath, names))]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such rights")
+def test_a_service_takes_from_others_eyes_what_comes_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once what is new, even if rsync gives the folder its old time, and the folder; in a minute what was there."""
+    old, new = tmp_path / "b24tools.db", tmp_path / "people.json"
+    old.touch()
+    seen = []
+    data_folder.prepare(tmp_path)
+    before = tmp_path.stat().st_mtime_ns
+    time.sleep(0.05)  # several ticks of the kernel's clock
+    new.touch(mode=0o644)
+    os.utime(tmp_path, ns=(before, before))
+    data_folder.prepare(tmp_path)
+    seen.append(new.stat().st_mode)
+    time.sleep(0.05)
+    tmp_path.chmod(0o755)
+    data_folder.prepare(tmp_path)
+    seen.append(tmp_path.stat().st_mode)
+    old.chmod(0o644)
+    in_a_minute = time.monotonic() + 60
+    monkeypatch.setattr(time, "monotonic", lambda: in_a_minute)
+    data_folder.prepare(tmp_path)
+    seen.append(old.stat().st_mode)
+    assert [0o100600, 0o40700, 0o100600] == seen
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such rights")
+def test_a_file_of_another_user_does_not_keep_the_others_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does one that is gone when its turn comes."""
+    files = [tmp_path / name for name in ("b24tools.db", "log.log", "people.json")]
+    for file in files:
+        file.touch(mode=0o644)
+    chmod = Path.chmod
+
+    def refuse_one(self: Path, mode: int) -> None:
+        if self.name == "log.log":
+            raise PermissionError
+        chmod(self, mode)
+
+    monkeypatch.setattr(Path, "chmod", refuse_one)
+    monkeypatch.setattr(Path, "iterdir", lambda _self: iter([tmp_path / "b24tools.db-wal", *files[1:], files[0]]))
+    data_folder.prepare(tmp_path)
+    assert [0o100600, 0o100644, 0o100600] == [file.stat().st_mode for file in files]
 
 
 def test_a_file_that_is_not_written_to_its_end_leaves_the_old_one(tmp_path: Path) -> None:

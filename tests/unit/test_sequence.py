@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from b24tools.assignment import portal_state
 from b24tools.assignment.report import Bottleneck, OrderResult, Promise
 from b24tools.assignment.workspace import Workspace
 from b24tools.core import errors
@@ -292,6 +293,22 @@ def test_somebody_who_leaves_while_files_are_uploaded_is_told(works: Works, monk
         task.warnings,
     )
     assert "user.get" in works.portal.log[-1].methods
+
+
+def test_somebody_who_leaves_while_it_is_planned_is_told(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read of the portal may be old before the first is written: more of it was waited for."""
+    (cutter,) = shops(works, "Раскрой")
+    read_more = portal_state.read_more_absences
+
+    def leave(*args: Any) -> Any:
+        more = read_more(*args)
+        works.clock.sleep(60)
+        works.portal.users[cutter].active = False
+        return more
+
+    monkeypatch.setattr(portal_state, "read_more_absences", leave)
+    task = works.assign(order([("Раскрой", 60)]))[0].tasks[0]
+    assert ("Иван Раскрой has left since the plan was made: give the task to somebody else",) == task.warnings
 
 
 def test_who_was_seen_a_moment_ago_is_not_asked_about_again(works: Works) -> None:
