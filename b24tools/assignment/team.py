@@ -70,7 +70,7 @@ def choose_team(standings: Standings, excluded: Collection[int], name: str | Non
     groups: dict[int, list[Person]] = {place: [] for place in places if chosen or place in below or place in roots}
     homes = staff.inside & groups.keys()
     for person in sorted([chosen] if chosen else everybody, key=lambda who: (who.last_name, who.first_name, who.id)):
-        home = own[person.id] if person.id in own else staff.home_of(person, homes)
+        home = staff.home_of(person, homes) or own.get(person.id)
         if home in groups:
             groups[home].append(person)
     return Team(tuple((staff.departments[home], tuple(members)) for home, members in groups.items() if members), chosen)

@@ -167,6 +167,14 @@ def test_everybody_of_the_production_is_there_once(works: Works) -> None:
     assert ["Фёдор Лебедев"] == [name for name in names["Сварщик"] if name != "Павел Исаев"]
 
 
+def test_who_gets_no_more_work_is_listed_in_each_department_with_what_there_is_to_do(works: Works) -> None:
+    """The department that is asked for need not be the first one."""
+    works.assign(order([("Сварщик", 480)]))
+    welder = demo_company.person(works.portal, "Исаев")
+    (department,) = found(works, "Сварщик", excluded=frozenset({welder.id})).groups
+    assert [8 * 3600] == [person.open_s for person in department.people if person.id == welder.id]
+
+
 @pytest.mark.parametrize("name", ["сварщик ", "id"])
 def test_a_department_is_named_or_numbered(works: Works, name: str) -> None:
     """With the departments below it."""
