@@ -12,89 +12,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property
-from math import inf
-from typing import Any
 from zoneinfo import ZoneInfo
 
+from b24tools.assignment.replan_moves import DISPLACED, FIRST, LATE, Move, OpenOrder, group_moves, overlap
 from b24tools.scheduling.calendar import NoWorkingTime, WorkCalendar
 from b24tools.scheduling.lane import OpenTask, StagedTask, Worker
-from b24tools.scheduling.tender import Choice, Tender
+from b24tools.scheduling.tender import Tender
 from b24tools.scheduling.workload import Workload
-
-# Why an operation moves: its person is away, or is to be planned without, or has left; a replan was cut before it could
-# move, and its slot is taken; its order is late, or wanted first; its slot went to a more important order
-AWAY, WITHOUT, GONE, UNFINISHED = "away", "without", "gone", "unfinished"
-LATE, FIRST, DISPLACED = "late", "first", "displaced"
 
 MOST_PASSES = 8  # until nothing can be improved any more; two or three are usual
 MIDNIGHT = timedelta(microseconds=1)  # an end at 00:00 belongs to the day before
-
-
-@dataclass(frozen=True)
-class Operation:
-    """An open operation of an order, as it lies in the lane of its person. `people`: who may do it.
-
-    `is_free`: it may move to help an order, unless it begins within the frozen time. `cause`: why it has to move in any
-    case.
-    """
-
-    task: OpenTask
-    stage: int | None
-    people: tuple[int, ...]
-    is_free: bool = False
-    cause: str = ""
-
-    @cached_property
-    def id(self) -> int:
-        """The task's id."""
-        return self.task.id
-
-
-@dataclass(frozen=True)
-class OpenOrder:
-    """What is left of an order. `importance`: the lower, the sooner it is given out. It is late from `late_from` on.
-
-    `accepted`: nothing of it may begin before. `is_first`: it shall be ready as soon as can be. `priority`: a day of
-    an order with a lower number counts for more than any days of those with a higher one.
-    """
-
-    id: str
-    importance: tuple[Any, ...]
-    late_from: datetime | None
-    operations: tuple[Operation, ...]
-    accepted: datetime | None = None
-    is_first: bool = False
-    priority: float = inf
-
-    @cached_property
-    def by_stage(self) -> list[Operation]:
-        """The operations in the sequence of their stages; those without one come first."""
-        return sorted(self.operations, key=lambda operation: (operation.stage is not None, operation.stage or 0))
-
-
-@dataclass(frozen=True)
-class Move:
-    """An operation that shall lie elsewhere; `before` and `after` have its person and slot.
-
-    `not_before`: it could not begin sooner, because the order is accepted then or the operation `waits_for` ends.
-    `room_for`: orders whose moves have pushed it out.
-    """
-
-    order_id: str
-    before: OpenTask
-    after: OpenTask
-    cause: str
-    tender: Tender
-    weighed: int
-    not_before: datetime | None = None
-    waits_for: int | None = None
-    room_for: frozenset[str] = frozenset()
-
-    @cached_property
-    def choice(self) -> Choice:
-        """Who might have done it: so many are `weighed`, besides those who could be the first."""
-        return self.tender.choose(self.weighed)
 
 
 @dataclass
@@ -232,29 +159,6 @@ def _days_late(order: OpenOrder, finish: datetime | None, zone: ZoneInfo) -> int
 
 def _day_of(end: datetime, zone: ZoneInfo) -> date:
     return (end - MIDNIGHT).astimezone(zone).date()
-
-
-def group_moves(moves: Sequence[Move]) -> list[int]:
-    """Return a number for each move; those of one order, and those that make room for one another, have the same."""
-    groups = list(range(len(moves)))
-
-    def root(number: int) -> int:
-        while groups[number] != number:
-            number = groups[number]
-        return number
-
-    by_order: dict[str, int] = {}
-    left: dict[int, list[int]] = {}
-    for number, move in enumerate(moves):
-        groups[root(number)] = root(by_order.setdefault(move.order_id, number))
-        left.setdefault(move.before.responsible_id, []).append(number)
-    for number, move in enumerate(moves):
-        for other in left.get(move.after.responsible_id, ()):
-            if _overlap(moves[other].before, move.after):
-                groups[root(number)] = root(other)
-        for order_id in move.room_for & by_order.keys():  # what lies behind its plan is in the way elsewhere
-            groups[root(number)] = root(by_order[order_id])
-    return [root(number) for number in range(len(moves))]
 
 
 def _as_moved(order: OpenOrder, lying: Mapping[int, OpenTask]) -> OpenOrder:
@@ -532,7 +436,7 @@ class _Pass:
         open_ones = self._open.get(worker_id, set())
         for task_id in list(open_ones):
             task = self._lying[task_id]
-            if any(_overlap(task, slot) for slot in slots):
+            if any(overlap(task, slot) for slot in slots):
                 self._evict(task, order_id)
         new = {slot.id for slot in slots}
         while open_ones:
@@ -592,7 +496,3 @@ def _end_of(workload: Workload, task: OpenTask) -> datetime | None:
         return workload.end_of(task.responsible_id, task.id)
     except NoWorkingTime:
         return None
-
-
-def _overlap(one: OpenTask, other: OpenTask) -> bool:
-    return bool(one.start and one.end and other.start and other.end and one.start < other.end and other.start < one.end)

@@ -13,16 +13,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from b24tools.assignment.replan import (
-    AWAY,
-    DISPLACED,
-    LATE,
-    Move,
-    OpenOrder,
-    Operation,
-    Plan,
-    plan_moves,
-)
+from b24tools.assignment.replan import Plan, plan_moves
+from b24tools.assignment.replan_moves import AWAY, DISPLACED, LATE, Move, OpenOrder, Operation
 from b24tools.scheduling.calendar import HOUR_S, Shift, WorkCalendar, end_of_next_working_day
 from b24tools.scheduling.lane import OpenTask, StagedTask, Worker
 from b24tools.scheduling.workload import Workload
