@@ -14,7 +14,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from b24tools.assignment.replan_moves import DISPLACED, FIRST, LATE, Move, OpenOrder, group_moves, overlap
+from b24tools.assignment.replan_moves import (
+    DISPLACED,
+    FIRST,
+    FOLLOWS,
+    LATE,
+    Move,
+    OpenOrder,
+    Operation,
+    group_moves,
+    overlap,
+)
 from b24tools.scheduling.calendar import NoWorkingTime, WorkCalendar
 from b24tools.scheduling.lane import OpenTask, StagedTask, Worker
 from b24tools.scheduling.tender import Tender
@@ -29,12 +39,14 @@ class _Draft:
     """Where operations of an order would lie: tasks by id, to whom each was offered, and when the order would be ready.
 
     Of an operation also since when it may begin, and for which one it waits. `unmoved`: they would lie where they do.
+    `following`: they move only because what they wait for does.
     """
 
     placed: dict[int, OpenTask]
     tenders: dict[int, tuple[Tender, datetime | None, int | None]]
     finish: datetime | None
     unmoved: frozenset[int]
+    following: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -137,7 +149,7 @@ def _leave_out_exchanges(
         lanes = {task.responsible_id for move in group for task in (move.before, move.after)}
         concerned = [order for order, people in shifted if order.id in own or people & lanes]
         is_better = _count_days(concerned, after, zone) < _count_days(concerned, before, zone)
-        if not is_better and all(move.cause in (LATE, DISPLACED) for move in group):
+        if not is_better and all(move.cause in (LATE, DISPLACED, FOLLOWS) for move in group):
             left_out |= {move.before.id for move in group}
     return [move for move in moves if move.before.id not in left_out]
 
@@ -191,7 +203,7 @@ class _Pass:
         frozen: datetime,
         candidates: int,
     ) -> None:
-        self._candidates = candidates
+        self._candidates, self._frozen = candidates, frozen
         self.stuck: set[int] = set()
         self.unmoved: set[int] = set()
         self._zone = full.calendar.zone
@@ -213,7 +225,11 @@ class _Pass:
                     if operation.people:
                         self._open.setdefault(operation.task.responsible_id, set()).add(operation.id)
         movable = self._free | leaving
-        fixed = [task for task in self._lying.values() if task.id not in movable]
+        fixed = [
+            self._full.find(task.responsible_id, task.id) or task
+            for task in self._lying.values()
+            if task.id not in movable
+        ]
         self._floor = floor.with_tasks(fixed)
         self._decided: set[int] = {operation.id for order in orders for operation in order.operations} - movable
         self._homeless: dict[int, str] = {}  # the order that has pushed a task out
@@ -320,12 +336,18 @@ class _Pass:
             for operation in order.by_stage:
                 task = self._lying[operation.id]
                 not_before, after = _waits_for(ends, operation.stage, order.accepted)
+                is_following = operation.id not in which and self._must_follow(order, operation, not_before, placed)
                 if operation.id not in which or any(other.responsible_id in operation.people for other in unlaid):
                     _lay(workload, unlaid)
-                if operation.id in which:
+                if is_following:
+                    before[operation.id] = workload.take_out(task.responsible_id, operation.id)
+                if operation.id in which or is_following:
                     tender = workload.offer(operation.people, task.remaining_s, not_before)
-                    if tender.first:
-                        worker_id, start, until = tender.first
+                    found, own = tender.first, tender.offer_of(task.responsible_id)
+                    if (is_following and latest is None) or (found and own and own[2] <= found[2]):
+                        found = own  # nobody else gets it for nothing
+                    if found:
+                        worker_id, start, until = found
                         if latest is not None and until > latest:
                             return None
                         if latest is not None and not workload.is_room(later.get(operation.stage, 0), until, latest):
@@ -337,10 +359,10 @@ class _Pass:
                         unlaid.append(placed[operation.id])
                         ends[operation.id] = operation.stage, until
                         continue
-                    if operation.id not in forced:
+                    if operation.id in which and operation.id not in forced:
                         return None
                     _lay(workload, [*unlaid, before[operation.id] or task])  # none can: it stays where it is
-                else:
+                if operation.id not in which:
                     workload.hold(task.responsible_id, task.id, not_before)
                 end = _end_of(workload, task)
                 if end is not None:
@@ -349,7 +371,24 @@ class _Pass:
             self._put_back(workload, order, placed, ends, forced)
         finish = max((end for _stage, end in ends.values()), default=None)
         unmoved = frozenset(id_ for id_, task in placed.items() if _place(task) == _place(self._lying[id_]))
-        return _Draft({id_: task for id_, task in placed.items() if id_ not in unmoved}, tenders, finish, unmoved)
+        placed = {id_: task for id_, task in placed.items() if id_ not in unmoved}
+        following = frozenset(placed.keys() - which) if latest is None else frozenset[int]()
+        return _Draft(placed, tenders, finish, unmoved, following)
+
+    def _must_follow(
+        self, order: OpenOrder, operation: Operation, not_before: datetime | None, placed: Mapping[int, OpenTask]
+    ) -> bool:
+        """Whether a move would leave an operation before the end of what it waits for, and it may move as well.
+
+        What really begins within the frozen time stays.
+        """
+        start, stage = self._lying[operation.id].start, operation.stage
+        if not (operation.is_free and operation.people and start and stage is not None and not_before):
+            return False
+        if start >= not_before or not (operation.id in self._free or not_before >= self._frozen):
+            return False
+        before = [other.id for other in order.operations if other.stage is not None and other.stage < stage]
+        return any(id_ in placed and _place(placed[id_]) != _place(self._lying[id_]) for id_ in before)
 
     def _put_back(
         self,
@@ -414,6 +453,8 @@ class _Pass:
                 self._lying[operation.id] = new
                 tender, not_before, after = draft.tenders[operation.id]
                 cause = forced.get(operation.id) or (FIRST if order.is_first else LATE)
+                if operation.id in draft.following:
+                    cause = FOLLOWS
                 room_for = frozenset(filter(None, [self._homeless.get(operation.id)]))
                 asked = tender, self._candidates, not_before, after, room_for
                 moves.append(Move(order.id, replace(old, not_before=None), new, cause, *asked))

@@ -13,9 +13,10 @@ from b24tools.scheduling.lane import OpenTask
 from b24tools.scheduling.tender import Choice, Tender
 
 # Why an operation moves: its person is away, or is to be planned without, or has left; a replan was cut before it could
-# move, and its slot is taken; its order is late, or wanted first; its slot went to a more important order
+# move, and its slot is taken; its order is late, or wanted first; its slot went to a more important order; what it
+# waits for moves, and ends after its start
 AWAY, WITHOUT, GONE, UNFINISHED = "away", "without", "gone", "unfinished"
-LATE, FIRST, DISPLACED = "late", "first", "displaced"
+LATE, FIRST, DISPLACED, FOLLOWS = "late", "first", "displaced", "follows"
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Move:
     @cached_property
     def choice(self) -> Choice:
         """Who might have done it: so many are `weighed`, besides those who could be the first."""
-        return self.tender.choose(self.weighed)
+        return self.tender.choose(self.weighed, self.after.responsible_id)
 
 
 def group_moves(moves: Sequence[Move]) -> list[int]:
