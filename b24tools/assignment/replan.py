@@ -340,12 +340,20 @@ class _Pass:
                 if operation.id not in which or any(other.responsible_id in operation.people for other in unlaid):
                     _lay(workload, unlaid)
                 if is_following:
-                    before[operation.id] = workload.take_out(task.responsible_id, operation.id)
+                    before[operation.id] = before.get(operation.id) or workload.take_out(task.responsible_id, task.id)
+                elif operation.id not in which and (lay := before.get(operation.id)):
+                    workload.put(lay)
                 if operation.id in which or is_following:
+                    in_way = self._take_out_later(workload, order, operation, which)
                     tender = workload.offer(operation.people, task.remaining_s, not_before)
                     found, own = tender.first, tender.offer_of(task.responsible_id)
                     if (is_following and latest is None) or (found and own and own[2] <= found[2]):
                         found = own  # nobody else gets it for nothing
+                    for other in in_way:
+                        if found and self._must_wait(other, found[2]):
+                            before[other.id] = other
+                        else:
+                            workload.put(other)
                     if found:
                         worker_id, start, until = found
                         if latest is not None and until > latest:
@@ -382,13 +390,29 @@ class _Pass:
 
         What really begins within the frozen time stays.
         """
-        start, stage = self._lying[operation.id].start, operation.stage
-        if not (operation.is_free and operation.people and start and stage is not None and not_before):
-            return False
-        if start >= not_before or not (operation.id in self._free or not_before >= self._frozen):
+        stage = operation.stage
+        if stage is None or not_before is None or not (operation.is_free and operation.people):
             return False
         before = [other.id for other in order.operations if other.stage is not None and other.stage < stage]
-        return any(id_ in placed and _place(placed[id_]) != _place(self._lying[id_]) for id_ in before)
+        is_moved = any(id_ in placed and _place(placed[id_]) != _place(self._lying[id_]) for id_ in before)
+        return is_moved and self._must_wait(self._lying[operation.id], not_before)
+
+    def _must_wait(self, task: OpenTask, until: datetime) -> bool:
+        is_sooner = task.start is not None and task.start < until
+        return is_sooner and (task.id in self._free or until >= self._frozen)
+
+    def _take_out_later(
+        self, workload: Workload, order: OpenOrder, operation: Operation, which: Collection[int]
+    ) -> list[OpenTask]:
+        """Take out of the lanes that are asked what comes after an operation, and would wait for it, and may move."""
+        later = [
+            self._lying[other.id]
+            for other in order.operations
+            if other.is_free and other.people and other.id not in which
+            if operation.stage is not None and other.stage is not None and other.stage > operation.stage
+        ]
+        taken = [workload.take_out(t.responsible_id, t.id) for t in later if t.responsible_id in operation.people]
+        return list(filter(None, taken))
 
     def _put_back(
         self,
