@@ -132,7 +132,8 @@ def _leave_out_exchanges(
 ) -> list[Move]:
     """Return the moves without those after which orders are late by as many days as before, or by more.
 
-    Moves that hang together stay or go together; their orders count, and those of the same people whose ends changed.
+    Moves that hang together stay or go together; their orders count, and those of the same people whose ends changed
+    though nothing of them moves.
     `before` and `after`: when orders are ready.
     """
     shifted = [
@@ -144,10 +145,13 @@ def _leave_out_exchanges(
     for move, number in zip(moves, group_moves(moves), strict=True):
         groups.setdefault(number, []).append(move)
     left_out: set[int] = set()
+    moving = {move.order_id for move in moves}
     for group in groups.values():
         own = {move.order_id for move in group}
         lanes = {task.responsible_id for move in group for task in (move.before, move.after)}
-        concerned = [order for order, people in shifted if order.id in own or people & lanes]
+        concerned = [
+            order for order, people in shifted if order.id in own or (people & lanes and order.id not in moving)
+        ]
         is_better = _count_days(concerned, after, zone) < _count_days(concerned, before, zone)
         if not is_better and all(move.cause in (LATE, DISPLACED, FOLLOWS) for move in group):
             left_out |= {move.before.id for move in group}
