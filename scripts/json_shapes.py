@@ -25,7 +25,9 @@ from b24tools.server.models import (
 from b24tools.server.work_models import Decision, PersonLoad, WorkList
 
 Moment = AwareDatetime | None
-MoveReason = TypeAliasType("MoveReason", Literal["away", "without", "gone", "late", "first", "displaced", "unfinished"])
+MoveReason = TypeAliasType(
+    "MoveReason", Literal["away", "without", "gone", "late", "first", "displaced", "follows", "unfinished"]
+)
 MoveOutcome = TypeAliasType("MoveOutcome", Literal["planned", "moved", "skipped", "failed"])
 EventStatus = TypeAliasType("EventStatus", Literal["waiting", "done", "failed", "ignored", "ignored_by_mode"])
 EntryOutcome = TypeAliasType(
@@ -129,7 +131,7 @@ class Move(Shape):
     to: Place | None = about("As it will be; null: it stays.")
     reason: MoveReason = about(
         "`away`, `without`, `gone`: its person; `late`, `first`: its order; `displaced`: it makes room;"
-        " `unfinished`: an earlier replan was cut."
+        " `follows`: what it waits for moves; `unfinished`: an earlier replan was cut."
     )
     outcome: MoveOutcome = about("What was done.")
     note: str = about("Why it stays or failed; may be empty.")

@@ -12,89 +12,26 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property
-from math import inf
-from typing import Any
 from zoneinfo import ZoneInfo
 
+from b24tools.assignment.replan_moves import (
+    DISPLACED,
+    FIRST,
+    FOLLOWS,
+    LATE,
+    Move,
+    OpenOrder,
+    Operation,
+    group_moves,
+    overlap,
+)
 from b24tools.scheduling.calendar import NoWorkingTime, WorkCalendar
 from b24tools.scheduling.lane import OpenTask, StagedTask, Worker
-from b24tools.scheduling.tender import Choice, Tender
+from b24tools.scheduling.tender import Tender
 from b24tools.scheduling.workload import Workload
-
-# Why an operation moves: its person is away, or is to be planned without, or has left; a replan was cut before it could
-# move, and its slot is taken; its order is late, or wanted first; its slot went to a more important order
-AWAY, WITHOUT, GONE, UNFINISHED = "away", "without", "gone", "unfinished"
-LATE, FIRST, DISPLACED = "late", "first", "displaced"
 
 MOST_PASSES = 8  # until nothing can be improved any more; two or three are usual
 MIDNIGHT = timedelta(microseconds=1)  # an end at 00:00 belongs to the day before
-
-
-@dataclass(frozen=True)
-class Operation:
-    """An open operation of an order, as it lies in the lane of its person. `people`: who may do it.
-
-    `is_free`: it may move to help an order, unless it begins within the frozen time. `cause`: why it has to move in any
-    case.
-    """
-
-    task: OpenTask
-    stage: int | None
-    people: tuple[int, ...]
-    is_free: bool = False
-    cause: str = ""
-
-    @cached_property
-    def id(self) -> int:
-        """The task's id."""
-        return self.task.id
-
-
-@dataclass(frozen=True)
-class OpenOrder:
-    """What is left of an order. `importance`: the lower, the sooner it is given out. It is late from `late_from` on.
-
-    `accepted`: nothing of it may begin before. `is_first`: it shall be ready as soon as can be. `priority`: a day of
-    an order with a lower number counts for more than any days of those with a higher one.
-    """
-
-    id: str
-    importance: tuple[Any, ...]
-    late_from: datetime | None
-    operations: tuple[Operation, ...]
-    accepted: datetime | None = None
-    is_first: bool = False
-    priority: float = inf
-
-    @cached_property
-    def by_stage(self) -> list[Operation]:
-        """The operations in the sequence of their stages; those without one come first."""
-        return sorted(self.operations, key=lambda operation: (operation.stage is not None, operation.stage or 0))
-
-
-@dataclass(frozen=True)
-class Move:
-    """An operation that shall lie elsewhere; `before` and `after` have its person and slot.
-
-    `not_before`: it could not begin sooner, because the order is accepted then or the operation `waits_for` ends.
-    `room_for`: orders whose moves have pushed it out.
-    """
-
-    order_id: str
-    before: OpenTask
-    after: OpenTask
-    cause: str
-    tender: Tender
-    weighed: int
-    not_before: datetime | None = None
-    waits_for: int | None = None
-    room_for: frozenset[str] = frozenset()
-
-    @cached_property
-    def choice(self) -> Choice:
-        """Who might have done it: so many are `weighed`, besides those who could be the first."""
-        return self.tender.choose(self.weighed)
 
 
 @dataclass
@@ -102,12 +39,14 @@ class _Draft:
     """Where operations of an order would lie: tasks by id, to whom each was offered, and when the order would be ready.
 
     Of an operation also since when it may begin, and for which one it waits. `unmoved`: they would lie where they do.
+    `following`: they move only because what they wait for does.
     """
 
     placed: dict[int, OpenTask]
     tenders: dict[int, tuple[Tender, datetime | None, int | None]]
     finish: datetime | None
     unmoved: frozenset[int]
+    following: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -193,7 +132,8 @@ def _leave_out_exchanges(
 ) -> list[Move]:
     """Return the moves without those after which orders are late by as many days as before, or by more.
 
-    Moves that hang together stay or go together; their orders count, and those of the same people whose ends changed.
+    Moves that hang together stay or go together; their orders count, and those of the same people whose ends changed
+    though nothing of them moves.
     `before` and `after`: when orders are ready.
     """
     shifted = [
@@ -205,12 +145,15 @@ def _leave_out_exchanges(
     for move, number in zip(moves, group_moves(moves), strict=True):
         groups.setdefault(number, []).append(move)
     left_out: set[int] = set()
+    moving = {move.order_id for move in moves}
     for group in groups.values():
         own = {move.order_id for move in group}
         lanes = {task.responsible_id for move in group for task in (move.before, move.after)}
-        concerned = [order for order, people in shifted if order.id in own or people & lanes]
+        concerned = [
+            order for order, people in shifted if order.id in own or (people & lanes and order.id not in moving)
+        ]
         is_better = _count_days(concerned, after, zone) < _count_days(concerned, before, zone)
-        if not is_better and all(move.cause in (LATE, DISPLACED) for move in group):
+        if not is_better and all(move.cause in (LATE, DISPLACED, FOLLOWS) for move in group):
             left_out |= {move.before.id for move in group}
     return [move for move in moves if move.before.id not in left_out]
 
@@ -232,29 +175,6 @@ def _days_late(order: OpenOrder, finish: datetime | None, zone: ZoneInfo) -> int
 
 def _day_of(end: datetime, zone: ZoneInfo) -> date:
     return (end - MIDNIGHT).astimezone(zone).date()
-
-
-def group_moves(moves: Sequence[Move]) -> list[int]:
-    """Return a number for each move; those of one order, and those that make room for one another, have the same."""
-    groups = list(range(len(moves)))
-
-    def root(number: int) -> int:
-        while groups[number] != number:
-            number = groups[number]
-        return number
-
-    by_order: dict[str, int] = {}
-    left: dict[int, list[int]] = {}
-    for number, move in enumerate(moves):
-        groups[root(number)] = root(by_order.setdefault(move.order_id, number))
-        left.setdefault(move.before.responsible_id, []).append(number)
-    for number, move in enumerate(moves):
-        for other in left.get(move.after.responsible_id, ()):
-            if _overlap(moves[other].before, move.after):
-                groups[root(number)] = root(other)
-        for order_id in move.room_for & by_order.keys():  # what lies behind its plan is in the way elsewhere
-            groups[root(number)] = root(by_order[order_id])
-    return [root(number) for number in range(len(moves))]
 
 
 def _as_moved(order: OpenOrder, lying: Mapping[int, OpenTask]) -> OpenOrder:
@@ -287,7 +207,7 @@ class _Pass:
         frozen: datetime,
         candidates: int,
     ) -> None:
-        self._candidates = candidates
+        self._candidates, self._frozen = candidates, frozen
         self.stuck: set[int] = set()
         self.unmoved: set[int] = set()
         self._zone = full.calendar.zone
@@ -309,7 +229,11 @@ class _Pass:
                     if operation.people:
                         self._open.setdefault(operation.task.responsible_id, set()).add(operation.id)
         movable = self._free | leaving
-        fixed = [task for task in self._lying.values() if task.id not in movable]
+        fixed = [
+            self._full.find(task.responsible_id, task.id) or task
+            for task in self._lying.values()
+            if task.id not in movable
+        ]
         self._floor = floor.with_tasks(fixed)
         self._decided: set[int] = {operation.id for order in orders for operation in order.operations} - movable
         self._homeless: dict[int, str] = {}  # the order that has pushed a task out
@@ -416,12 +340,26 @@ class _Pass:
             for operation in order.by_stage:
                 task = self._lying[operation.id]
                 not_before, after = _waits_for(ends, operation.stage, order.accepted)
+                is_following = operation.id not in which and self._must_follow(order, operation, not_before, placed)
                 if operation.id not in which or any(other.responsible_id in operation.people for other in unlaid):
                     _lay(workload, unlaid)
-                if operation.id in which:
+                if is_following:
+                    before[operation.id] = before.get(operation.id) or workload.take_out(task.responsible_id, task.id)
+                elif operation.id not in which and (lay := before.get(operation.id)):
+                    workload.put(lay)
+                if operation.id in which or is_following:
+                    in_way = self._take_out_later(workload, order, operation, which)
                     tender = workload.offer(operation.people, task.remaining_s, not_before)
-                    if tender.first:
-                        worker_id, start, until = tender.first
+                    found, own = tender.first, tender.offer_of(task.responsible_id)
+                    if (is_following and latest is None) or (found and own and own[2] <= found[2]):
+                        found = own  # nobody else gets it for nothing
+                    for other in in_way:
+                        if found and self._must_wait(other, found[2]):
+                            before[other.id] = other
+                        else:
+                            workload.put(other)
+                    if found:
+                        worker_id, start, until = found
                         if latest is not None and until > latest:
                             return None
                         if latest is not None and not workload.is_room(later.get(operation.stage, 0), until, latest):
@@ -433,10 +371,10 @@ class _Pass:
                         unlaid.append(placed[operation.id])
                         ends[operation.id] = operation.stage, until
                         continue
-                    if operation.id not in forced:
+                    if operation.id in which and operation.id not in forced:
                         return None
                     _lay(workload, [*unlaid, before[operation.id] or task])  # none can: it stays where it is
-                else:
+                if operation.id not in which:
                     workload.hold(task.responsible_id, task.id, not_before)
                 end = _end_of(workload, task)
                 if end is not None:
@@ -445,7 +383,40 @@ class _Pass:
             self._put_back(workload, order, placed, ends, forced)
         finish = max((end for _stage, end in ends.values()), default=None)
         unmoved = frozenset(id_ for id_, task in placed.items() if _place(task) == _place(self._lying[id_]))
-        return _Draft({id_: task for id_, task in placed.items() if id_ not in unmoved}, tenders, finish, unmoved)
+        placed = {id_: task for id_, task in placed.items() if id_ not in unmoved}
+        following = frozenset(placed.keys() - which) if latest is None else frozenset[int]()
+        return _Draft(placed, tenders, finish, unmoved, following)
+
+    def _must_follow(
+        self, order: OpenOrder, operation: Operation, not_before: datetime | None, placed: Mapping[int, OpenTask]
+    ) -> bool:
+        """Whether a move would leave an operation before the end of what it waits for, and it may move as well.
+
+        What really begins within the frozen time stays.
+        """
+        stage = operation.stage
+        if stage is None or not_before is None or not (operation.is_free and operation.people):
+            return False
+        before = [other.id for other in order.operations if other.stage is not None and other.stage < stage]
+        is_moved = any(id_ in placed and _place(placed[id_]) != _place(self._lying[id_]) for id_ in before)
+        return is_moved and self._must_wait(self._lying[operation.id], not_before)
+
+    def _must_wait(self, task: OpenTask, until: datetime) -> bool:
+        is_sooner = task.start is not None and task.start < until
+        return is_sooner and (task.id in self._free or until >= self._frozen)
+
+    def _take_out_later(
+        self, workload: Workload, order: OpenOrder, operation: Operation, which: Collection[int]
+    ) -> list[OpenTask]:
+        """Take out of the lanes that are asked what comes after an operation, and would wait for it, and may move."""
+        later = [
+            self._lying[other.id]
+            for other in order.operations
+            if other.is_free and other.people and other.id not in which
+            if operation.stage is not None and other.stage is not None and other.stage > operation.stage
+        ]
+        taken = [workload.take_out(t.responsible_id, t.id) for t in later if t.responsible_id in operation.people]
+        return list(filter(None, taken))
 
     def _put_back(
         self,
@@ -510,6 +481,8 @@ class _Pass:
                 self._lying[operation.id] = new
                 tender, not_before, after = draft.tenders[operation.id]
                 cause = forced.get(operation.id) or (FIRST if order.is_first else LATE)
+                if operation.id in draft.following:
+                    cause = FOLLOWS
                 room_for = frozenset(filter(None, [self._homeless.get(operation.id)]))
                 asked = tender, self._candidates, not_before, after, room_for
                 moves.append(Move(order.id, replace(old, not_before=None), new, cause, *asked))
@@ -532,7 +505,7 @@ class _Pass:
         open_ones = self._open.get(worker_id, set())
         for task_id in list(open_ones):
             task = self._lying[task_id]
-            if any(_overlap(task, slot) for slot in slots):
+            if any(overlap(task, slot) for slot in slots):
                 self._evict(task, order_id)
         new = {slot.id for slot in slots}
         while open_ones:
@@ -592,7 +565,3 @@ def _end_of(workload: Workload, task: OpenTask) -> datetime | None:
         return workload.end_of(task.responsible_id, task.id)
     except NoWorkingTime:
         return None
-
-
-def _overlap(one: OpenTask, other: OpenTask) -> bool:
-    return bool(one.start and one.end and other.start and other.end and one.start < other.end and other.start < one.end)

@@ -11,7 +11,7 @@ from b24tools.assignment import recovery
 from b24tools.assignment.ledger import MOVE
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.portal_state import PortalState
-from b24tools.assignment.replan import AWAY, GONE, UNFINISHED, WITHOUT, Move, OpenOrder, Operation
+from b24tools.assignment.replan_moves import AWAY, GONE, UNFINISHED, WITHOUT, Move, OpenOrder, Operation
 from b24tools.assignment.staffing import list_open_tasks, list_workers
 from b24tools.assignment.standing import LineStanding, OrderStanding, Standings, late_since
 from b24tools.assignment.waiting import list_stages

@@ -10,7 +10,8 @@ from b24tools.assignment import replan_orders, replan_writes
 from b24tools.assignment.named_people import NamedPeople
 from b24tools.assignment.order_lookup import find_order
 from b24tools.assignment.plan import MOST_CANDIDATES, Rules, make_decision
-from b24tools.assignment.replan import FIRST, LATE, Move, Plan, group_moves, plan_moves
+from b24tools.assignment.replan import Plan, plan_moves
+from b24tools.assignment.replan_moves import FIRST, LATE, Move, group_moves
 from b24tools.assignment.replan_orders import NO_TIME, NOBODY, Situation, Wish
 from b24tools.assignment.replan_writes import MOVED, PlannedMove, Written
 from b24tools.assignment.report import DRY_RUN
@@ -60,7 +61,7 @@ class Place:
 class MoveResult:
     """An operation that moves, or stays though it should move: then there is no `after`.
 
-    `reason`: see `assignment/replan.py`. `outcome`: planned, moved, skipped or failed; `note` says why it stays.
+    `reason`: see `assignment/replan_moves.py`. `outcome`: planned, moved, skipped or failed; `note` says why it stays.
     """
 
     task_id: int

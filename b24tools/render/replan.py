@@ -144,6 +144,7 @@ def describe_reason(reason: str, *, is_staying: bool = False) -> str:
         "late": _("the order is late"),
         "first": _("the order comes first"),
         "displaced": _("makes room"),
+        "follows": _("follows what it waits for"),
     }.get(reason, reason)
 
 

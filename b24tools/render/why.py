@@ -168,6 +168,7 @@ def _explain(why: Why, zone: ZoneInfo) -> list[str]:
         "less_open": _("{name} and {second} were equally fast; {name} had less open work, {less} to {more}."),
         "least_recent": _("{name} and {second} were equally free; {name} had been given no work for longer."),
         "lower_id": _("{name} and {second} were equally free; between equals the lower id decides."),
+        "holder": _("It stayed with {name}: {second} would have finished it {later}, and helped no order by that."),
     }
     otherwise = {
         "pinned": _("Without --to it would have been {second}, {later}.") if second else "",
@@ -177,6 +178,7 @@ def _explain(why: Why, zone: ZoneInfo) -> list[str]:
         "less_open": _("With more than {hours} of open work more for {name} it would have been {second}."),
         "least_recent": _("Any open work more for {name} would have made it {second}."),
         "lower_id": _("Any open work more for {name} would have made it {second}."),
+        "holder": "",
     }
     if reason == "first" and why.margin_s is None:  # of older versions
         otherwise["first"] = ""

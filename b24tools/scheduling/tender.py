@@ -23,7 +23,8 @@ class Choice:
     """Who does it, when (UTC), and why.
 
     `reason`: "first" (to finish), of those who finish at once "less_open" work, "least_recent"
-    assignment, "lower_id"; "only" one was there; "pinned". `candidates`: the best first, those who cannot last.
+    assignment, "lower_id"; "only" one was there; "pinned"; "holder": who had it keeps it. `candidates`: the best first,
+    those who cannot last.
     `margin_s`: how much more work the chosen one could have had and still be the first. `number`: what the work is
     called in the lane as long as it is no task.
     """
@@ -58,7 +59,7 @@ class Tender:
         self._known = (known.layouts, known._ends) if known and known._ends else None
         self._position = usual.worked(earliest)
         self._ends: list[int] | None = None
-        self._choices: dict[int | None, Choice] = {}
+        self._choices: dict[tuple[int | None, int | None], Choice] = {}
         self._soonest: datetime | None = None
 
     def soonest(self) -> datetime:
@@ -70,15 +71,19 @@ class Tender:
             self._soonest = self.usual.end_at(end)
         return self._soonest
 
-    def choose(self, most: int | None = None) -> Choice:
-        """Find out who finishes first.
+    def choose(self, most: int | None = None, holder: int | None = None) -> Choice:
+        """Find out who finishes first; or let the one of them who has it keep it.
 
         With `most`, only so many candidates are reckoned, besides those who could be the first.
         Raises NoWorkingTime if none of them can.
         """
-        choice = self._choices.get(most)
+        choice = self._choices.get((most, holder))
         if choice is None:
-            choice = self._choices[most] = self._choose(self.offers(most))
+            offers = self.offers(most)
+            choice = self._choose(offers)
+            if holder is not None and choice.responsible_id != holder:
+                choice = self._let_keep(holder, offers)
+            self._choices[most, holder] = choice
         return choice
 
     @cached_property
@@ -87,6 +92,20 @@ class Tender:
         _ranks, candidates = _sort(self.offers(1))
         best = candidates[0] if candidates else None
         return (best.id, best.start, best.finish) if best and best.start and best.finish else None
+
+    def offer_of(self, worker_id: int) -> tuple[int, datetime, datetime] | None:
+        """From when to when this one of them would do it, as `first` has it; None if that cannot be."""
+        layout = next((layout for layout in self.layouts if layout.time.worker.id == worker_id), None)
+        candidate = self._offer(layout)[1] if layout else None
+        if candidate is None or candidate.start is None or candidate.finish is None:
+            return None
+        return candidate.id, candidate.start, candidate.finish
+
+    def _let_keep(self, holder: int, offers: list[Offer]) -> Choice:
+        if all(candidate.id != holder for _rank, candidate in offers):
+            offers = offers + [self._offer(layout) for layout in self.layouts if layout.time.worker.id == holder]
+        _ranks, candidates = _sort(offers)
+        return _chosen(next(candidate for candidate in candidates if candidate.id == holder), "holder", candidates)
 
     def pin(self, worker_id: int) -> Choice:
         """Let this one of them do it. Raises NoWorkingTime if that cannot be."""

@@ -15,7 +15,7 @@ Day = date  # a field is called so
 
 
 ChoiceReason = TypeAliasType(
-    "ChoiceReason", Literal["first", "less_open", "least_recent", "lower_id", "only", "pinned", "fallback"]
+    "ChoiceReason", Literal["first", "less_open", "least_recent", "lower_id", "holder", "only", "pinned", "fallback"]
 )
 
 
@@ -129,7 +129,9 @@ class Decision(Shape):
     position: str = about("The position that does it, as 1C names it.")
     decided_at: AwareDatetime = about("When it was decided.")
     responsible: PersonInCharge = about("Who got it.")
-    reason: ChoiceReason = about("What decided: who ends first, has less open work, waits longest, the lower id, …")
+    reason: ChoiceReason = about(
+        "What decided: who ends first, has less open work, waits longest, the lower id, has it already, …"
+    )
     explanation: str = about("The same in sentences, in the language of B24_LANG.")
     candidates: list[Candidate] = about("Who was considered, the best first.")
     now: TaskNow | None = about("What differs from that by now.", default=None)

@@ -20,7 +20,8 @@ from b24tools.assignment.matching import items_of
 from b24tools.assignment.plan import Item, Rules
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState
-from b24tools.assignment.replan import OpenOrder, Operation, plan_moves
+from b24tools.assignment.replan import plan_moves
+from b24tools.assignment.replan_moves import OpenOrder, Operation
 from b24tools.bitrix24.org_cache import OrgData, Places
 from b24tools.bitrix24.portal_time import PortalClock
 from b24tools.core.models import Absence, Department, Owner, Person, Status, Task

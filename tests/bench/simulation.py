@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from b24tools.assignment.replan import AWAY, OpenOrder, Operation, plan_moves
+from b24tools.assignment.replan import plan_moves
+from b24tools.assignment.replan_moves import AWAY, OpenOrder, Operation
 from b24tools.scheduling.calendar import HOUR_S, Shift, Timeline, WorkCalendar, end_of_next_working_day
 from b24tools.scheduling.lane import OpenTask, Worker
 from b24tools.scheduling.workload import Workload, remaining_s

@@ -287,6 +287,33 @@ def test_what_helps_no_order_stays(works: Works, people: dict[str, int]) -> None
     assert [] == moves(run(works, frozen_days=0))
 
 
+def test_what_waits_for_moved_work_moves_with_it(
+    works: Works, people: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At the same person, though another has time a day sooner: the order is in time."""
+    works.portal.add_user("Иван", "Четвёртый", departments=works.portal.users[people["Третий"]].departments)
+    cut, put_together = send(works, 1, ("Раскрой", 480), ("Сборка", 240), wanted=at(27))
+    send(works, 2, ("Раскрой", 480), wanted=at(27))
+    send(works, 3, ("Сборка", 480), accepted=at(25, 9), pins={"Сборка": people["Третий"]})
+    works.clock.now = at(23, 8)
+    cutter, deadline = places(works)[cut][0], works.portal.tasks[put_together].deadline
+    assert [at(23, 9), at(24, 9)] == [places(works)[task][1] for task in (cut, put_together)]
+    works.portal.add_absence(people[cutter], date(2026, 11, 23), date(2026, 11, 23))
+    result = run(works)
+    assert [(cut, "away", "moved"), (put_together, "follows", "moved")] == moves(result)
+    assert (cutter, at(24, 9), at(24, 18)) == places(works)[cut]
+    assert ("Третий", at(26, 9), at(26, 13)) == places(works)[put_together]
+    assert deadline == works.portal.tasks[put_together].deadline
+    assert [] == moves(run(works))
+    with works.tools() as tools:
+        render_why.print_why(why.explain(tools.store, put_together, works.folder), MOSCOW)
+    assert [
+        "A replan moved it: follows what it waits for.",
+        "It stayed with Иван Третий: Иван Четвёртый would have finished it 25.11 13:00, and helped no order by that.",
+        'It could not begin before 24.11 18:00, when "Раскрой" ends.',
+    ] == capsys.readouterr().out.splitlines()[1:4]
+
+
 def test_an_order_that_comes_first_goes_before_all_others(works: Works, people: dict[str, int]) -> None:
     """Though another one is late by that; the route is kept."""
     send(works, 1, ("Раскрой", 480), ("Сборка", 480), wanted=at(24))

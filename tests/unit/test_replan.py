@@ -13,16 +13,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from b24tools.assignment.replan import (
-    AWAY,
-    DISPLACED,
-    LATE,
-    Move,
-    OpenOrder,
-    Operation,
-    Plan,
-    plan_moves,
-)
+from b24tools.assignment.replan import Plan, plan_moves
+from b24tools.assignment.replan_moves import AWAY, DISPLACED, FOLLOWS, LATE, Move, OpenOrder, Operation
 from b24tools.scheduling.calendar import HOUR_S, Shift, WorkCalendar, end_of_next_working_day
 from b24tools.scheduling.lane import OpenTask, StagedTask, Worker
 from b24tools.scheduling.workload import Workload
@@ -147,7 +139,8 @@ def test_whatever_the_plant_the_plan_holds(seed: int, route: bool) -> None:
     assert () == after.plan().moves
 
 
-@pytest.mark.parametrize("seed", [*range(PLANTS), 105, 316])
+# 135: a slot before the end of its moved predecessor pushed a more important order; 263: so did what cannot move
+@pytest.mark.parametrize("seed", [*range(PLANTS), 105, 135, 263, 316])
 def test_it_does_not_make_orders_later_for_nothing(seed: int) -> None:
     """Of the orders that are later than without moves, each made room for a more important one that ends sooner."""
     plant = grow(seed, route=True)
@@ -259,6 +252,85 @@ def test_no_order_is_given_the_day_of_another_that_is_as_important() -> None:
     ]
 
 
+def in_sequence(*places: tuple[int, datetime, datetime], late_from: datetime, away: int = 0) -> Plant:
+    """An order whose operations take a day each; 1 and 2 may do those of one another, and 3 and 4. One may be away."""
+    absence = (at(2), at(4))
+    workers = [Worker(number, f"#{number}", (absence,) if number == away else ()) for number in range(1, 5)]
+    tasks = [OpenTask(stage, person, 8 * HOUR_S, *slot, ours=True) for stage, (person, *slot) in enumerate(places, 1)]
+    operations = [
+        Operation(task, task.id, ((1, 2), (3, 4))[task.responsible_id > 2], True, AWAY * (task.responsible_id == away))
+        for task in tasks
+    ]
+    return Plant(workers, tasks, [OpenOrder("1", (1,), late_from, tuple(operations))])
+
+
+def what_moves(plan: Plan) -> list[tuple[int, str, int, datetime | None, datetime | None]]:
+    """Task, reason, and the person and the slot that it gets."""
+    return [(m.before.id, m.cause, m.after.responsible_id, m.after.start, m.after.end) for m in plan.moves]
+
+
+def test_what_waits_for_moved_work_moves_with_it() -> None:
+    """To its person's first time after that, as does what waits for it in turn; the order is in time."""
+    days = [(at(day, 9), at(day, 18)) for day in range(2, 7)]
+    plant = in_sequence((1, *days[0]), (3, *days[1]), (3, *days[2]), (3, *days[4]), late_from=at(9), away=1)
+    plant.tasks.append(OpenTask(9, 2, 8 * HOUR_S, *days[0], ours=True))
+    plan = plant.plan()
+    assert what_moves(plan) == [(1, AWAY, 2, *days[1]), (2, FOLLOWS, 3, *days[2]), (3, FOLLOWS, 3, *days[3])]
+    assert [move.waits_for for move in plan.moves] == [None, 1, 2]
+    assert plant.moved(plan.moves).plan().moves == ()
+
+
+@pytest.mark.parametrize(("late_from", "cause", "person", "day"), [(at(7), FOLLOWS, 3, 6), (at(6), LATE, 4, 5)])
+def test_it_goes_to_somebody_else_only_where_that_helps_its_order(
+    late_from: datetime, cause: str, person: int, day: int
+) -> None:
+    """Its own person has time a day later: that is told, where it is in time."""
+    plant = in_sequence((1, at(2, 9), at(2, 18)), (3, at(3, 9), at(3, 18)), late_from=late_from, away=1)
+    plant.tasks += [OpenTask(9, 2, 16 * HOUR_S, at(2, 9), at(3, 18), ours=True)]
+    plant.tasks += [OpenTask(8, 3, 8 * HOUR_S, at(5, 9), at(5, 18), ours=True)]
+    plan = plant.plan()
+    assert what_moves(plan) == [(1, AWAY, 1, at(4, 9), at(4, 18)), (2, cause, person, at(day, 9), at(day, 18))]
+    choice = plan.moves[1].choice
+    told = (choice.reason, [(one.id, one.chosen) for one in choice.candidates])
+    assert told == (("holder", [(4, False), (3, True)]) if person == 3 else ("only", [(4, True)]))
+
+
+def test_what_really_begins_within_the_frozen_time_does_not_follow() -> None:
+    """Though it is planned before what it waits for ends: that keeps it from beginning until the afternoon."""
+    morning, noon = (at(2, 9), at(2, 12)), (at(2, 14), at(2, 17))
+    plant = in_sequence((1, *morning), (3, *noon), late_from=at(4), away=1)
+    plant.tasks = [replace(task, remaining_s=3 * HOUR_S) for task in plant.tasks]
+    operations = [replace(op, task=task) for op, task in zip(plant.orders[0].operations, plant.tasks, strict=True)]
+    plant.orders = [replace(plant.orders[0], operations=tuple(operations))]
+    plant.tasks.append(OpenTask(9, 2, 2 * HOUR_S, at(2, 9), at(2, 11), ours=True))
+    assert what_moves(plant.plan()) == [(1, AWAY, 2, at(2, 11), at(2, 15))]
+
+
+def test_work_goes_to_nobody_who_ends_it_no_sooner() -> None:
+    """Who has it keeps it, though another has less to do."""
+    plant = in_sequence((1, at(4, 9), at(4, 18)), late_from=at(4))
+    plant.tasks.append(OpenTask(9, 1, 8 * HOUR_S, at(6, 9), at(6, 18), ours=True))
+    plan = plant.plan()
+    assert what_moves(plan) == [(1, LATE, 1, at(2, 9), at(2, 18))]
+    choice = plan.moves[0].choice
+    assert (choice.responsible_id, choice.reason) == (1, "holder")
+    assert [one.id for one in choice.candidates] == [2, 1]
+
+
+@pytest.mark.parametrize("seed", range(PLANTS))
+def test_no_slot_stays_before_the_end_of_what_it_waits_for(seed: int) -> None:
+    """Of work that could move as well: of an order of which something has moved."""
+    plant = grow(seed, route=True)
+    plan = plant.plan()
+    moved = {move.before.id for move in plan.moves}
+    after = plant.moved(plan.moves)
+    begins = after.begins()
+    for order in after.orders:
+        for first, second in combinations(sorted(order.operations, key=lambda operation: operation.stage or 0), 2):
+            if first.id in moved and begins[second.id] >= FROZEN:
+                assert first.task.end <= second.task.start, (first, second)  # type: ignore[operator]
+
+
 def crowd(seed: int) -> Plant:
     """Orders with and without priority; one of six people falls ill on Wednesday, and somebody has overdue work."""
     chance = random.Random(seed)
@@ -296,7 +368,7 @@ def test_what_is_left_out_leaves_nothing_to_do(seed: int) -> None:
     assert () == plant.moved(plan.moves).plan().moves
 
 
-@pytest.mark.parametrize("seed", [*range(PLANTS), 111, 194])
+@pytest.mark.parametrize("seed", [*range(PLANTS), 111, 194, 648, 1537])
 def test_moves_that_help_an_order_take_less_from_others(seed: int) -> None:
     """Where nothing has to move, late orders win days, all together; and the next night does not undo it."""
     plant, chance = grow(seed, route=True), random.Random(seed)
