@@ -26,6 +26,7 @@ DAY_S = 24 * HOUR_S
 HORIZON_S = 6 * 366 * DAY_S
 UNBROKEN_S = 6 * HOUR_S
 USUAL_BREAK_S = HOUR_S
+LONGEST_PAUSE = timedelta(hours=2)  # in the midst of a piece of work
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -237,6 +238,12 @@ class Timeline:
         i = bisect_left(self._lost_at, position) - 1
         return position if i < 0 else self._lost_ends[i] + position - self._lost_at[i]
 
+    def breaks(self, first: int, last: int) -> list[int]:
+        """The positions between these two after which no work is done for longer than a pause. Raises NoWorkingTime."""
+        starts = self._track.starts_between(self.shared_end(first), self.shared_end(last))
+        known = sorted({*map(self.own, starts), *self._lost_at})
+        return [at for at in known if first < at < last and self.start_at(at) - self.end_at(at) > LONGEST_PAUSE]
+
     def aligned_start(self, position: int, step_s: int) -> tuple[int, datetime]:
         """The first position not before this one whose moment is a whole step on the wall clock, and the moment.
 
@@ -288,6 +295,10 @@ class _Track:
         self._need(position)
         i = bisect_left(self._before, position) - 1
         return self._starts[i] + position - self._before[i]
+
+    def starts_between(self, first: int, last: int) -> list[int]:
+        self._need(last)
+        return self._before[bisect_right(self._before, first) : bisect_left(self._before, last)]
 
     def _need(self, position: int) -> None:
         while self._total < position:

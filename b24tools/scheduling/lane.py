@@ -13,7 +13,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 from b24tools.scheduling.calendar import MINUTE_S, Interval, NoWorkingTime, Span, Timeline, WorkCalendar, united
@@ -98,7 +98,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A time in which a person works on a task without doing another between (UTC); of it, so many working seconds.
+    """A time in which a person works on a task without another or a long break between (UTC), and its working seconds.
 
     None of them where somebody has put it outside the working hours. `is_last`: the task is done then.
     """
@@ -399,9 +399,10 @@ class Layout:
             task, outside = self._pieces[task_id].task, self._find_outside(task_id, span)
             for piece in cut_out(span, fixed) or [span]:
                 begin, until = max(piece[0], first), min(piece[1], last)
-                if begin < until:
-                    moments = self._moments((begin, until))
-                    placed.append((begin, Slot(task, *moments, until - begin, span[1] <= until and not outside)))
+                points = [begin, *self.line.breaks(begin, until), until] if begin < until else []
+                for own in pairwise(points):
+                    is_last = span[1] <= own[1] and not outside
+                    placed.append((own[0], Slot(task, *self._moments(own), own[1] - own[0], is_last)))
             if outside and outside[0] < end and start < outside[1]:
                 moments = max(outside[0], start), min(outside[1], end)
                 placed.append((span[1], Slot(task, *moments, 0, outside[1] <= end)))

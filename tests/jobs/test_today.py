@@ -21,6 +21,7 @@ from b24tools.render.today import data, describe_before, describe_idle, describe
 from b24tools.render.today_sheets import draw_qr_code, to_html
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
+from b24tools.scheduling.people_file import PeopleFile
 from b24tools.server.work_models import WorkList
 from tests.support.orders import MOSCOW, Clock, Works, order, rules
 
@@ -62,6 +63,32 @@ def send(works: Works, *lines: tuple[str, float], number: str = "100", **changes
     """Send an order of the route; the ids of its tasks."""
     sent = order(lines, number=number, id=f"11111111-2222-3333-4444-000000000{number}", **changes)
     return [task.task_id or 0 for task in works.assign(sent, route=ROUTE)[0].tasks]
+
+
+def test_the_time_between_two_shifts_or_of_an_absence_parts_a_piece_of_work(
+    works: Works, people: dict[str, int]
+) -> None:
+    """A night shift's calendar day has the end of one and the beginning of the next; a lunch break parts nothing."""
+    works.portal.add_schedule(9, 18, break_s=HOUR)
+    works.portal.add_schedule(22, 6, id=2, break_s=HOUR)
+    works.people = PeopleFile(schedules_of={"Сборка": 2})
+    works.clock.now = at(23, 21)
+    works.portal.add_absence(people["Раскрой"], at(24, 14, 30), at(24, 16, 45))
+    works.assign(order([("Раскрой", 345)], id="1", number="1"))
+    works.assign(order([("Сборка", 240)], id="2", number="2"), order([("Сборка", 900)], id="3", number="3"))
+    pieces = []
+    for name in ROUTE:
+        with works.tools(dry_run=True) as tools:
+            day = today.read_today(tools, rules(people=works.people), name, date(2026, 11, 24))
+        jobs = [job for work_list in day.lists for job in work_list.jobs]
+        pieces += [(*piece, job.slot.work_s) for piece, job in zip(listed(day), jobs, strict=True)]
+    assert [
+        ("Раскрой: 1", "09:00", "14:30", 4.5 * HOUR),
+        ("Раскрой: 1", "16:45", "18:00", 1.25 * HOUR),
+        ("Сборка: 2", "00:00", "03:00", 2 * HOUR),
+        ("Сборка: 3", "03:00", "06:00", 3 * HOUR),
+        ("Сборка: 3", "22:00", "00:00", 2 * HOUR),
+    ] == pieces
 
 
 def test_a_day_lists_slots_and_other_work_around_them(works: Works, people: dict[str, int]) -> None:
