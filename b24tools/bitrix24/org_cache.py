@@ -90,7 +90,7 @@ class CacheAnchor:
 
     def __init__(self) -> None:
         self._held: tuple[int, sqlite3.Connection] | None = None
-        self._kept: tuple[int, dict[str, Any]] = (0, {})  # what was read of the file in this state of it
+        self._memo: tuple[int, dict[str, Any]] = (0, {})  # what was read of the file in this state of it
         self._lock = threading.Lock()
 
     def hold(self, file: Path) -> int:
@@ -111,12 +111,12 @@ class CacheAnchor:
             if self._held is None or self._held[0] != file:  # replaced meanwhile, while this reader has the old one
                 return read(key)
             version = self._held[1].execute("PRAGMA data_version").fetchone()[0]
-            if version != self._kept[0]:
-                self._kept = version, {}
-            kept = self._kept[1]
-        if key not in kept:
-            kept[key] = read(key)
-        return kept[key]
+            if version != self._memo[0]:
+                self._memo = version, {}
+            memo = self._memo[1]
+        if key not in memo:
+            memo[key] = read(key)
+        return memo[key]
 
     def close(self) -> None:
         """Let the file go."""
@@ -126,7 +126,7 @@ class CacheAnchor:
     def _release(self) -> None:
         if self._held is not None:
             self._held[1].close()
-            self._held, self._kept = None, (0, {})
+            self._held, self._memo = None, (0, {})
 
 
 class OrgCache:
