@@ -110,8 +110,8 @@ class Writer:
         getters = {
             write.line.plan.responsible[0] for write in chunk if write.verb == ADD and write.line.plan.responsible
         }
-        is_news = self._clock.now() - self._read_at >= NEWS_AFTER  # each command takes the portal its time
-        asks = is_news and getters and batch.room < MOST_COMMANDS
+        # each command takes the portal its time
+        asks = self._clock.now() - self._read_at >= NEWS_AFTER and getters and batch.room < MOST_COMMANDS
         people = batch.add(queries.people_by_id(sorted(getters))) if asks else None
         with suppress(errors.PortalError):  # then each command has it
             batch.send()

@@ -6,17 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from b24tools.assignment.line_standing import LineStanding
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.spans import find_lost, read_begin, read_end, wait_and_work
 from b24tools.core.models import Status, Task
 from b24tools.scheduling.calendar import Interval, Timeline
 from b24tools.scheduling.workload import Workload
 from b24tools.store.orders import OrderRow
-
-if TYPE_CHECKING:
-    from b24tools.assignment.standing import LineStanding
 
 # Why an order is not done sooner: the person is away, gone, or has other work before; the task is planned later than
 # that person has time, behind its plan, deferred by somebody, with somebody outside production, whose time is not

@@ -9,11 +9,12 @@ from math import inf
 
 from b24tools.assignment import recovery
 from b24tools.assignment.ledger import MOVE
+from b24tools.assignment.line_standing import LineStanding
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.portal_state import PortalState
 from b24tools.assignment.replan_moves import AWAY, GONE, UNFINISHED, WITHOUT, Move, OpenOrder, Operation
 from b24tools.assignment.staffing import list_open_tasks, list_workers
-from b24tools.assignment.standing import LineStanding, OrderStanding, Standings, late_since
+from b24tools.assignment.standing import OrderStanding, Standings, late_since
 from b24tools.assignment.waiting import list_stages
 from b24tools.core.models import Absence, Person
 from b24tools.core.org_structure import Match, Staff

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
-from b24tools.assignment.standing import LineStanding, OrderStanding
+from b24tools.assignment.line_standing import LineStanding
+from b24tools.assignment.standing import OrderStanding
 from b24tools.core.i18n import _
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.scheduling.calendar import Interval, WorkCalendar

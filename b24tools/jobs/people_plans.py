@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from b24tools.assignment.standing import LineStanding, OrderStanding, Standings
+from b24tools.assignment.line_standing import LineStanding
+from b24tools.assignment.standing import OrderStanding, Standings
 from b24tools.core.models import Department
 from b24tools.scheduling.calendar import Interval, WorkCalendar
 from b24tools.scheduling.lane import PersonLoad

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from b24tools.assignment import replan_orders, replan_writes
+from b24tools.assignment.line_standing import LineStanding
 from b24tools.assignment.named_people import NamedPeople
 from b24tools.assignment.order_lookup import find_order
 from b24tools.assignment.plan import MOST_CANDIDATES, Rules, make_decision
@@ -15,7 +16,7 @@ from b24tools.assignment.replan_moves import FIRST, LATE, Move, group_moves
 from b24tools.assignment.replan_orders import NO_TIME, NOBODY, Situation, Wish
 from b24tools.assignment.replan_writes import MOVED, PlannedMove, Written
 from b24tools.assignment.report import DRY_RUN
-from b24tools.assignment.standing import OVER, LineStanding, OrderStanding, read_standings, stand_with
+from b24tools.assignment.standing import OVER, OrderStanding, read_standings, stand_with
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors
 from b24tools.core.i18n import _, quote

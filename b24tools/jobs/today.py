@@ -10,8 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
+from b24tools.assignment.line_standing import LineStanding
 from b24tools.assignment.plan import Rules
-from b24tools.assignment.standing import LineStanding, Standings
+from b24tools.assignment.standing import Standings
 from b24tools.assignment.team import Team, read_team, warn_of_leavers
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors

@@ -21,7 +21,8 @@ from b24tools.store.orders import ENDED_CANCELLED
 
 if TYPE_CHECKING:
     from b24tools.assignment.hold_up import HoldUp
-    from b24tools.assignment.standing import LineStanding, OrderStanding
+    from b24tools.assignment.line_standing import LineStanding
+    from b24tools.assignment.standing import OrderStanding
     from b24tools.jobs.orders import Listing
 
 STATUSES = {int(status): status.name.lower() for status in Status}

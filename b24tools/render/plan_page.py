@@ -27,7 +27,8 @@ from b24tools.render.orders import describe_hold_up, describe_line, describe_sta
 from b24tools.render.page_parts import View, render_choice, render_form, render_hidden, render_search, render_warnings
 
 if TYPE_CHECKING:
-    from b24tools.assignment.standing import LineStanding, OrderStanding
+    from b24tools.assignment.line_standing import LineStanding
+    from b24tools.assignment.standing import OrderStanding
     from b24tools.jobs.people_plans import DepartmentPlan, PersonPlan, Work
     from b24tools.scheduling.calendar import WorkCalendar
 

@@ -95,15 +95,17 @@ class Tender:
 
     def offer_of(self, worker_id: int) -> tuple[int, datetime, datetime] | None:
         """From when to when this one of them would do it, as `first` has it; None if that cannot be."""
-        layout = next((layout for layout in self.layouts if layout.time.worker.id == worker_id), None)
-        candidate = self._offer(layout)[1] if layout else None
-        if candidate is None or candidate.start is None or candidate.finish is None:
-            return None
-        return candidate.id, candidate.start, candidate.finish
+        for _rank, candidate in self._offers_of(worker_id):
+            if candidate.start and candidate.finish:
+                return candidate.id, candidate.start, candidate.finish
+        return None
+
+    def _offers_of(self, worker_id: int) -> list[Offer]:
+        return [self._offer(layout) for layout in self.layouts if layout.time.worker.id == worker_id]
 
     def _let_keep(self, holder: int, offers: list[Offer]) -> Choice:
         if all(candidate.id != holder for _rank, candidate in offers):
-            offers = offers + [self._offer(layout) for layout in self.layouts if layout.time.worker.id == holder]
+            offers = offers + self._offers_of(holder)
         _ranks, candidates = _sort(offers)
         return _chosen(next(candidate for candidate in candidates if candidate.id == holder), "holder", candidates)
 

@@ -9,7 +9,8 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from b24tools.assignment.hold_up import HoldUp
-from b24tools.assignment.standing import LineStanding, OrderStanding
+from b24tools.assignment.line_standing import LineStanding
+from b24tools.assignment.standing import OrderStanding
 from b24tools.core.models import Department, Person, Status, Task
 from b24tools.jobs.people_plans import DepartmentPlan, PersonPlan, Work
 from b24tools.scheduling.calendar import Interval, Shift, WorkCalendar
